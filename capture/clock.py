@@ -1,0 +1,52 @@
+"""Time: aware, UTC, with microseconds, and passed in wherever a rule depends on it.
+
+As text a time has one form, `2026-11-24T10:00:00.123456Z`: fixed width, so that text sorts as time does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], datetime]
+
+_TEXT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:[Zz]|[+-]\d\d:\d\d)")
+
+
+def utc_now() -> datetime:
+    """The system's clock, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def to_text(time: datetime) -> str:
+    """Write an aware time as `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
+
+    Raises:
+        ValueError: The time has no zone, or lies outside the years 1 to 9999 once it is in UTC.
+    """
+    if time.tzinfo is not UTC:
+        if time.utcoffset() is None:
+            raise ValueError(f"a time with a zone was expected, {time.isoformat()} has none")
+        try:
+            time = time.astimezone(UTC)
+        except OverflowError:
+            raise ValueError(f"the time {time.isoformat()} is outside the years 1 to 9999 in UTC") from None
+    return time.isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def from_text(text: str) -> datetime:
+    """Read an RFC 3339 time (https://www.rfc-editor.org/rfc/rfc3339#section-5.6) as an aware time in UTC.
+
+    Raises:
+        ValueError: The text has no zone, is more precise than a microsecond, is a leap second, or is no such time.
+    """
+    if not _TEXT.fullmatch(text):
+        raise ValueError(f"an RFC 3339 time with a zone was expected (2026-11-24T10:00:00Z), found {text!r:.60}")
+    try:
+        time = datetime.fromisoformat(text.upper().replace(",", "."))
+        return time.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"no such time: {text!r:.60} ({error})") from None
+
+

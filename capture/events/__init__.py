@@ -1,0 +1,1 @@
+"""Events: what an agent put out, as typed, versioned, frozen values with canonical bytes."""

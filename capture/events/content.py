@@ -1,0 +1,140 @@
+"""Canonical bytes, and the digest over them. Made once, when an event is emitted; never made again.
+
+A prepared event is encoded as eleven lengths (signed 32-bit, little-endian; -1 for None) and then the eleven fields in
+UTF-8, in the order of `Prepared`. The same bytes are the body of a journal record and what the digest is taken over, so
+that two events are equal if and only if their digests are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+from typing import NamedTuple
+
+from pydantic_core import PydanticSerializationError
+
+from capture.errors import InvalidEvent
+from capture.events.event import Event
+
+MAX_PAYLOAD = 1024 * 1024
+"""The largest payload, in bytes of its canonical form."""
+
+MAX_DEPTH = 64
+"""The deepest nesting of objects and lists in a payload."""
+
+_LENGTHS = struct.Struct("<11i")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_NOT_A_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|(NaN|Infinity)')
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])')
+
+
+class Prepared(NamedTuple):
+    """An event as the log will store it: everything but its position and the time of recording.
+
+    Attributes:
+        event_id: A UUID in its usual text form.
+        event_type: As `social_post.drafted`.
+        schema_version: The version of the class that made the payload.
+        stream_id: As `output-01a2…`.
+        agent_id: Who put it out.
+        run_id: The run of the agent, if it names one.
+        correlation_id: What the event belongs to.
+        causation_id: The event that caused it.
+        trace_id: The trace that it was part of.
+        occurred_at: The agent's clock, as `clock.to_text` writes it.
+        payload: The canonical JSON bytes.
+    """
+
+    event_id: str
+    event_type: str
+    schema_version: int
+    stream_id: str
+    agent_id: str
+    run_id: str | None
+    correlation_id: str | None
+    causation_id: str | None
+    trace_id: str | None
+    occurred_at: str
+    payload: bytes
+
+
+def payload_bytes(event: Event) -> bytes:
+    """The canonical bytes of an event: UTF-8 JSON, fields in declared order, object keys as given, no blanks.
+
+    Raises:
+        InvalidEvent: Larger than 1 MiB, deeper than 64 levels, or with NUL, a lone surrogate, NaN or an infinity.
+    """
+    try:
+        payload = type(event).__pydantic_serializer__.to_json(event)
+    except (PydanticSerializationError, UnicodeEncodeError) as error:
+        raise InvalidEvent(
+            f"{event.event_type}: the content can't be written as UTF-8 JSON ({str(error)!a:.200})",
+            hint="a lone surrogate or a value that is no JSON is in it",
+        ) from None
+    refuse_unstorable(payload, event.event_type)
+    return payload
+
+
+def refuse_unstorable(payload: bytes, event_type: str) -> None:
+    """Refuse JSON bytes that one of the databases would not keep as they are.
+
+    Raises:
+        InvalidEvent: See `payload_bytes`.
+    """
+    if len(payload) > MAX_PAYLOAD:
+        raise InvalidEvent(f"{event_type}: {len(payload):,} bytes are more than the {MAX_PAYLOAD:,} that an event may have")
+    if b"\\u0000" in payload and _NUL.search(payload):
+        raise InvalidEvent(f"{event_type}: the content has a NUL character (U+0000), which PostgreSQL can't store")
+    if (b"NaN" in payload or b"Infinity" in payload) and any(m[1] for m in _NOT_A_NUMBER.finditer(payload)):
+        raise InvalidEvent(f"{event_type}: NaN and infinities are no JSON numbers")
+    if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH and _depth(payload) > MAX_DEPTH:
+        raise InvalidEvent(f"{event_type}: the content is nested more than {MAX_DEPTH} levels deep")
+
+
+def _depth(payload: bytes) -> int:
+    depth = deepest = 0
+    for match in _BRACKETS.finditer(payload):
+        if match[1]:
+            depth += 1
+            deepest = max(deepest, depth)
+        elif match[2]:
+            depth -= 1
+    return deepest
+
+
+def encode(event: Prepared) -> bytes:
+    """The bytes that a journal keeps and that the digest is taken over."""
+    fields = [
+        b"" if field is None else field if type(field) is bytes else str(field).encode() for field in event
+    ]
+    lengths = [-1 if field is None else len(fields[index]) for index, field in enumerate(event)]
+    return _LENGTHS.pack(*lengths) + b"".join(fields)
+
+
+def decode(data: bytes) -> Prepared:
+    """Read what `encode` wrote.
+
+    Raises:
+        ValueError: The bytes are no encoded event.
+    """
+    if len(data) < _LENGTHS.size:
+        raise ValueError("an encoded event is longer than its eleven lengths")
+    lengths = _LENGTHS.unpack_from(data)
+    start, fields = _LENGTHS.size, []
+    for length in lengths:
+        if length < -1:
+            raise ValueError("a length is negative")
+        fields.append(None if length < 0 else bytes(data[start : start + length]))
+        start += max(length, 0)
+    if start != len(data):
+        raise ValueError(f"the lengths add up to {start} bytes, the record has {len(data)}")
+    texts = [None if field is None else field.decode() for field in fields[:10]]
+    if None in (*texts[:5], texts[9], fields[10]):
+        raise ValueError("a field that every event has is missing")
+    return Prepared(texts[0], texts[1], int(texts[2]), *texts[3:], fields[10])  # type: ignore[arg-type]
+
+
+def digest(event: Prepared) -> bytes:
+    """SHA-256 over the length-prefixed fields and the payload's stored bytes: 32 bytes."""
+    return hashlib.sha256(encode(event)).digest()

@@ -1,0 +1,72 @@
+"""From a stored row to a typed event: the one path by which every reader gets its payloads.
+
+Runner, replay, diff, verify, as-of and export all decode here, so an upcaster can't run on some paths and not on others.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from capture.errors import InvalidEvent
+from capture.events import registry
+from capture.events.event import Event, JsonObject
+from capture.events.recorded import AnyRecorded, Recorded, Stored, UnknownEvent
+from capture.events.upcasting import upcast
+
+
+def decode_payload(event_type: str, schema_version: int, payload: str | bytes) -> Event | UnknownEvent:
+    """Decode a stored payload with the code at hand, brought up to date by the upcasters.
+
+    Raises:
+        InvalidEvent: The type is known, but this payload does not decode.
+    """
+    event_class = registry.find(event_type)
+    if event_class is None:
+        return UnknownEvent(event_type, cast("JsonObject", json.loads(payload)))
+    try:
+        if schema_version == event_class.schema_version:
+            return event_class.model_validate_json(payload)
+        old = cast("JsonObject", json.loads(payload))
+        new = upcast(event_type, old, from_version=schema_version, to_version=event_class.schema_version)
+        return event_class.model_validate(new)
+    except ValidationError as error:
+        raise InvalidEvent(explain(event_type, error)) from None
+
+
+def decode(row: Stored) -> AnyRecorded:
+    """Decode a stored row.
+
+    Raises:
+        InvalidEvent: The type is known, but the payload does not decode.
+    """
+    return Recorded(
+        row.position,
+        UUID(row.event_id),
+        row.event_type,
+        row.schema_version,
+        row.stream_id,
+        row.agent_id,
+        row.run_id,
+        row.correlation_id,
+        row.causation_id,
+        row.trace_id,
+        row.occurred_at,
+        row.recorded_at,
+        decode_payload(row.event_type, row.schema_version, row.payload),
+        row.digest,
+    )
+
+
+def explain(event_type: str, error: ValidationError) -> str:
+    """Say in one line what is wrong with an event's fields: the field, what was expected, what was found."""
+    faults = []
+    for fault in error.errors(include_url=False, include_context=False)[:5]:
+        where = ".".join(str(part) for part in fault["loc"]) or "the event"
+        found = "" if fault["type"] == "missing" else f", found {fault['input']!a:.60}"
+        faults.append(f"{where}: {fault['msg'][:1].lower()}{fault['msg'][1:]}{found}")
+    more = error.error_count() - len(faults)
+    return f"{event_type}: " + "; ".join(faults) + (f"; and {more} more" if more > 0 else "")

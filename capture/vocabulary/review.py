@@ -1,0 +1,82 @@
+"""What the desk appends when a person, or a rule that a person wrote, decides. Written by the desk alone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from capture.events.event import Event, JsonObject, OutputId, Value
+from capture.vocabulary.drafts import Body, Line, Media, Sha256
+from capture.vocabulary.outputs import Note
+
+Revision = Annotated[int, Field(ge=1)]
+"""1 for the draft; every revision and edit adds one."""
+
+Actor = Line
+"""Who decided: a person's name, or `policy:NAME@VERSION`."""
+
+ActorSource = Literal["flag", "environment", "system", "web", "policy", "api"]
+"""How the actor was known. `api`: named by the code that called the desk."""
+
+
+class Finding(Value):
+    """What a rule found in a content: a banned phrase, an excess of length, a duplicate."""
+
+    code: Literal["DENIED", "LIMIT", "DUPLICATE"]
+    message: Note
+    output_id: OutputId | None = None
+
+
+class _OfRevision(Event):
+    output_id: OutputId
+    revision: Revision
+    content_hash: Sha256
+
+
+class _ByActor(_OfRevision):
+    actor: Actor
+    actor_source: ActorSource = "api"
+    note: Note | None = None
+
+
+class ReviewOpened(_OfRevision, type="review.opened", version=1, stream="output_id"):
+    """The desk took up a revision: under which policy, how many approvals it needs, what was found in it."""
+
+    policy: Line
+    mode: Literal["review", "auto", "dry_run", "posthoc"] = "review"
+    needed: Annotated[int, Field(ge=1, le=100)] = 1
+    deadline: AwareDatetime | None = None
+    publisher: Line = "folder"
+    findings: tuple[Finding, ...] = ()
+
+
+class ReviewEdited(_ByActor, type="review.edited", version=1, stream="output_id"):
+    """A reviewer changed the content. `revision` and `content_hash` are the new ones; the original is kept."""
+
+    seen_hash: Sha256
+    body: Body
+    media: tuple[Media, ...] = ()
+    arguments: JsonObject | None = None
+
+
+class ReviewApproved(_ByActor, type="review.approved", version=1, stream="output_id"):
+    """A reviewer, or a rule, approved exactly this content. One vote of those that are needed."""
+
+    overrides_duplicate: OutputId | None = None
+
+
+class ReviewChangesRequested(_ByActor, type="review.changes_requested", version=1, stream="output_id"):
+    """A reviewer asked the agent for another version."""
+
+    reason_code: Line
+
+
+class ReviewRejected(_ByActor, type="review.rejected", version=1, stream="output_id"):
+    """A reviewer, or a rule, decided that this output is never published."""
+
+    reason_code: Line
+
+
+class ReviewRevoked(_ByActor, type="review.revoked", version=1, stream="output_id"):
+    """A reviewer took an approval back before the sending had started."""
