@@ -24,6 +24,9 @@ Body = Annotated[str, Field(max_length=100_000)]
 Url = Annotated[str, Field(min_length=1, max_length=4_000)]
 """An address, kept as it was given. In characters."""
 
+Confidence = Annotated[float, Field(ge=0, le=1)]
+"""How sure the agent is: 0 (not at all) to 1 (certain)."""
+
 
 def _new_output_id() -> str:
     return str(new_id())
@@ -52,7 +55,7 @@ class Draft(Event):
     target_author: Line | None = None
     tone: Line | None = None
     trigger_context: Annotated[str, Field(max_length=10_000)] | None = None
-    confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    confidence: Confidence | None = None
     risk_flags: tuple[Line, ...] = ()
     media: tuple[Media, ...] = ()
     publish_after: AwareDatetime | None = None
