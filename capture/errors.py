@@ -44,7 +44,7 @@ def _restore(kind: type[CopydeskError], args: tuple[object, ...], state: dict[st
 
 
 class InvalidName(CopydeskError):
-    """A table, module or column name is outside the grammar. Names are `[a-z][a-z0-9_]*`, at most 48 bytes as a whole."""
+    """A name is outside the grammar: `[a-z][a-z0-9_]*`, at most 48 bytes as a whole."""
 
     code = "INVALID_NAME"
     exit_code = 2
@@ -82,7 +82,7 @@ class InvalidEvent(CopydeskError):
 
 
 class ReservedEventType(InvalidEvent):
-    """`review.*`, `publication.*` and `capture.*` are written by copydesk alone: otherwise a log line could approve itself."""
+    """`review.*`, `publication.*` and `capture.*` are copydesk's own: otherwise a log line could approve itself."""
 
     code = "RESERVED_EVENT_TYPE"
 
@@ -117,7 +117,7 @@ class ConcurrentAppend(CopydeskError):
 
 
 class LogRewound(CopydeskError):
-    """A reader stands beyond the head: the database is older than what was read from it (a restore, a promoted replica)."""
+    """A reader stands beyond the head: the database was restored, or a replica was promoted."""
 
     code = "LOG_REWOUND"
 

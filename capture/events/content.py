@@ -83,7 +83,9 @@ def refuse_unstorable(payload: bytes, event_type: str) -> None:
         InvalidEvent: See `payload_bytes`.
     """
     if len(payload) > MAX_PAYLOAD:
-        raise InvalidEvent(f"{event_type}: {len(payload):,} bytes are more than the {MAX_PAYLOAD:,} that an event may have")
+        raise InvalidEvent(
+            f"{event_type}: {len(payload):,} bytes are more than the {MAX_PAYLOAD:,} that an event may have"
+        )
     if b"\\u0000" in payload and _NUL.search(payload):
         raise InvalidEvent(f"{event_type}: the content has a NUL character (U+0000), which PostgreSQL can't store")
     if (b"NaN" in payload or b"Infinity" in payload) and any(m[1] for m in _NOT_A_NUMBER.finditer(payload)):
@@ -105,9 +107,7 @@ def _depth(payload: bytes) -> int:
 
 def encode(event: Prepared) -> bytes:
     """The bytes that a journal keeps and that the digest is taken over."""
-    fields = [
-        b"" if field is None else field if type(field) is bytes else str(field).encode() for field in event
-    ]
+    fields = [b"" if field is None else field if type(field) is bytes else str(field).encode() for field in event]
     lengths = [-1 if field is None else len(fields[index]) for index, field in enumerate(event)]
     return _LENGTHS.pack(*lengths) + b"".join(fields)
 

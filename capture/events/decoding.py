@@ -1,6 +1,6 @@
 """From a stored row to a typed event: the one path by which every reader gets its payloads.
 
-Runner, replay, diff, verify, as-of and export all decode here, so an upcaster can't run on some paths and not on others.
+Runner, replay, diff, verify, as-of and export all decode here: an upcaster can't run on some paths and not on others.
 """
 
 from __future__ import annotations

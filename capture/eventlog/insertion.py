@@ -1,0 +1,136 @@
+"""How rows get into `agents_events`: one statement a batch, whatever its size.
+
+A row at a time, or `executemany`, gives up the interpreter's lock at every row and starves beside a busy agent: it once
+wrote 4.7k events/s while the agent emitted 28k/s, where one statement a batch wrote 25k/s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from capture import clock
+from capture.database.manager import Transaction
+from capture.database.twin import twin
+from capture.events.content import Prepared, digest
+
+COLUMNS = (
+    "position",
+    "recorded_at",
+    "event_id",
+    "event_type",
+    "schema_version",
+    "stream_id",
+    "agent_id",
+    "run_id",
+    "correlation_id",
+    "causation_id",
+    "trace_id",
+    "occurred_at",
+    "payload",
+    "digest",
+)
+_NAMES = ", ".join(COLUMNS)
+_ROW = f"({', '.join('?' * len(COLUMNS))})"
+
+# A few fixed sizes, so that the driver's statement cache holds them all; more than 1,000 rows gain nothing.
+_SIZES = (1000, 256, 64, 16, 4, 1)
+_VALUES = {size: f"INSERT INTO agents_events ({_NAMES}) VALUES {', '.join([_ROW] * size)}" for size in _SIZES}
+
+_COPY = f"COPY agents_events ({_NAMES}) FROM STDIN"
+
+# PostgreSQL below COPY_FROM rows: the head's update and the insert as one statement, one round trip. The payload goes
+# in as `json`, whose text the server keeps to the byte. The WHERE leaves nothing to insert when the log was moved.
+APPEND_FEW = twin(
+    sqlite=None,
+    postgresql=f"""
+WITH head AS (
+    UPDATE agents_head
+       SET position = position + %(count)s, recorded_at = greatest(recorded_at, clock_timestamp())
+     WHERE id = 1 AND moved_to IS NULL
+    RETURNING position - %(count)s AS base, recorded_at
+)
+INSERT INTO agents_events ({_NAMES})
+SELECT head.base + e.n, head.recorded_at, e.event_id, e.event_type, e.schema_version, e.stream_id, e.agent_id, e.run_id,
+       e.correlation_id, e.causation_id, e.trace_id, e.occurred_at, e.payload, decode(e.digest, 'hex')
+  FROM head, json_to_recordset(%(events)s::json) AS e(
+       n bigint, event_id uuid, event_type text, schema_version integer, stream_id text, agent_id text, run_id text,
+       correlation_id text, causation_id text, trace_id text, occurred_at timestamptz, payload json, digest text)
+RETURNING position
+""",
+)
+
+COPY_FROM = 20
+"""From so many rows on COPY under the head's lock is faster than one statement (measured on PostgreSQL 15 and 18)."""
+
+
+class Row(NamedTuple):
+    """A prepared event with its digest, made before the lock is taken."""
+
+    event: Prepared
+    digest: bytes
+
+
+def rows(events: Sequence[Prepared]) -> list[Row]:
+    """Add each event's digest."""
+    return [Row(event, digest(event)) for event in events]
+
+
+def insert(transaction: Transaction, batch: Sequence[Row], after: int, recorded_at: datetime) -> None:
+    """Insert rows at positions `after + 1`, `after + 2` …; the caller holds the log's lock and moves the head.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: An event id is in the log already.
+    """
+    if transaction.manager.backend.name == "sqlite":
+        _insert_values(transaction, batch, after, clock.to_text(recorded_at))
+    else:
+        _copy(transaction, batch, after, clock.to_text(recorded_at))
+
+
+def _insert_values(transaction: Transaction, batch: Sequence[Row], after: int, recorded_at: str) -> None:
+    start, position = 0, after
+    for size in _SIZES:
+        while len(batch) - start >= size:
+            values: list[object] = []
+            for event, event_digest in batch[start : start + size]:
+                position += 1
+                values += (position, recorded_at, *event[:10], event.payload.decode(), event_digest)
+            transaction.connection.exec_driver_sql(_VALUES[size], tuple(values))
+            start += size
+
+
+def _copy(transaction: Transaction, batch: Sequence[Row], after: int, recorded_at: str) -> None:
+    prefix = f"\t{recorded_at}\t".encode()
+    block = b"".join(
+        b"%d%s%s" % (position, prefix, line) for position, line in enumerate(map(_copy_line, batch), start=after + 1)
+    )
+    driver = transaction.connection.connection.driver_connection
+    assert driver is not None  # noqa: S101 - an open SQLAlchemy connection has one; the type does not say so
+    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.write(block)
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _copy_line(row: Row) -> bytes:
+    """One line of COPY's text format (PostgreSQL documentation, COPY, "Text Format"), without position and time."""
+    event, event_digest = row
+    fields = "\t".join("\\N" if field is None else str(field).translate(_ESCAPES) for field in event[:10])
+    # JSON text has no raw control characters: only its backslashes need escaping.
+    payload = event.payload.replace(b"\\", b"\\\\")
+    return b"%s\t%s\t\\\\x%s\n" % (fields.encode(), payload, event_digest.hex().encode())
+
+
+def few_as_json(batch: Sequence[Row]) -> str:
+    """The parameter of `APPEND_FEW`: a JSON list with each payload's text as it is."""
+    from pydantic_core import to_json
+
+    items = []
+    for number, (event, event_digest) in enumerate(batch, start=1):
+        fields = dict(zip(Prepared._fields[:10], event[:10], strict=True))
+        head = to_json({"n": number, "digest": event_digest.hex(), **fields}).decode()
+        items.append(f'{head[:-1]},"payload":{event.payload.decode()}}}')
+    return f"[{','.join(items)}]"
