@@ -9,21 +9,39 @@ from __future__ import annotations
 from capture.vocabulary.actions import ActionPerformed
 from capture.vocabulary.breadcrumbs import BreadcrumbLeft
 from capture.vocabulary.capture import CaptureGapped
-from capture.vocabulary.content_hash import content_hash
+from capture.vocabulary.content_hash import content_hash, hash_parts, kind_of
 from capture.vocabulary.contracts import ContractAmended, ContractAssigned, ContractCompleted, ContractOpened
 from capture.vocabulary.coordination import CoordinationRequested, CoordinationResolved
 from capture.vocabulary.drafts import ActionProposed, CommentDrafted, Draft, Media, MessageDrafted, SocialPostDrafted
 from capture.vocabulary.memory import ErrorLearned, MemoryForgotten, MemoryLearned, PatternLearned
 from capture.vocabulary.outputs import OutputRevised, OutputSkipped, OutputWithdrawn
 from capture.vocabulary.presence import AgentAwakened, AgentDetached, AgentHeartbeat, AgentReenabled
-from capture.vocabulary.publication import PublicationConfirmed, PublicationFailed, PublicationStarted
+from capture.vocabulary.publication import (
+    PublicationConfirmed,
+    PublicationFailed,
+    PublicationLost,
+    PublicationResolved,
+    PublicationRetracted,
+    PublicationRetractionFailed,
+    PublicationRetractionStarted,
+    PublicationStarted,
+)
 from capture.vocabulary.review import (
+    Finding,
+    ReviewAcknowledged,
     ReviewApproved,
     ReviewChangesRequested,
+    ReviewClaimed,
     ReviewEdited,
+    ReviewExpired,
+    ReviewFlagged,
     ReviewOpened,
     ReviewRejected,
+    ReviewReleased,
     ReviewRevoked,
+    ReviewShown,
+    ReviewSuperseded,
+    ReviewWithdrawn,
 )
 from capture.vocabulary.signals import SignalBroadcast
 from capture.vocabulary.skills import SkillPerformed
@@ -49,6 +67,7 @@ __all__ = [
     "CoordinationResolved",
     "Draft",
     "ErrorLearned",
+    "Finding",
     "LogRecorded",
     "Media",
     "MemoryForgotten",
@@ -61,13 +80,26 @@ __all__ = [
     "PatternLearned",
     "PublicationConfirmed",
     "PublicationFailed",
+    "PublicationLost",
+    "PublicationResolved",
+    "PublicationRetracted",
+    "PublicationRetractionFailed",
+    "PublicationRetractionStarted",
     "PublicationStarted",
+    "ReviewAcknowledged",
     "ReviewApproved",
     "ReviewChangesRequested",
+    "ReviewClaimed",
     "ReviewEdited",
+    "ReviewExpired",
+    "ReviewFlagged",
     "ReviewOpened",
     "ReviewRejected",
+    "ReviewReleased",
     "ReviewRevoked",
+    "ReviewShown",
+    "ReviewSuperseded",
+    "ReviewWithdrawn",
     "SignalBroadcast",
     "SkillPerformed",
     "SocialPostDrafted",
@@ -77,4 +109,6 @@ __all__ = [
     "ToolCalled",
     "TransactionRecorded",
     "content_hash",
+    "hash_parts",
+    "kind_of",
 ]

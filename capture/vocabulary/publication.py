@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
 from capture.events.event import Event, OutputId
 from capture.vocabulary.drafts import Line, Sha256, Url
 from capture.vocabulary.outputs import Note
-from capture.vocabulary.review import Revision
+from capture.vocabulary.review import Actor, ActorSource, Revision
 
 
 class _OfAttempt(Event):
@@ -37,5 +37,40 @@ class PublicationConfirmed(_OfAttempt, type="publication.confirmed", version=1, 
 
 class PublicationFailed(_OfAttempt, type="publication.failed", version=1, stream="output_id"):
     """Nothing was sent, or the publisher knows that the platform did not accept it."""
+
+    error: Note
+
+
+class PublicationLost(_OfAttempt, type="publication.lost", version=1, stream="output_id"):
+    """It may have gone out and may not: no answer, an answer that proves nothing, or a worker that died."""
+
+    error: Note
+
+
+class PublicationResolved(_OfAttempt, type="publication.resolved", version=1, stream="output_id"):
+    """A person found out what became of an uncertain send. `note` says how."""
+
+    outcome: Literal["published", "failed"]
+    actor: Actor
+    actor_source: ActorSource = "api"
+    note: Note
+    external_id: Line | None = None
+    url: Url | None = None
+
+
+class PublicationRetractionStarted(_OfAttempt, type="publication.retraction_started", version=1, stream="output_id"):
+    """An admin has the output taken back from the platform. `note` says why."""
+
+    actor: Actor
+    actor_source: ActorSource = "api"
+    note: Note
+
+
+class PublicationRetracted(_OfAttempt, type="publication.retracted", version=1, stream="output_id"):
+    """The platform has it no more."""
+
+
+class PublicationRetractionFailed(_OfAttempt, type="publication.retraction_failed", version=1, stream="output_id"):
+    """The platform still has it."""
 
     error: Note

@@ -63,6 +63,7 @@ class ReviewEdited(_ByActor, type="review.edited", version=1, stream="output_id"
 class ReviewApproved(_ByActor, type="review.approved", version=1, stream="output_id"):
     """A reviewer, or a rule, approved exactly this content. One vote of those that are needed."""
 
+    needed: Annotated[int, Field(ge=1, le=100)] = 1
     overrides_duplicate: OutputId | None = None
 
 
@@ -80,3 +81,46 @@ class ReviewRejected(_ByActor, type="review.rejected", version=1, stream="output
 
 class ReviewRevoked(_ByActor, type="review.revoked", version=1, stream="output_id"):
     """A reviewer took an approval back before the sending had started."""
+
+
+class ReviewShown(_ByActor, type="review.shown", version=1, stream="output_id"):
+    """A reviewer saw this revision for the first time: where the time to a decision begins."""
+
+
+class ReviewClaimed(_ByActor, type="review.claimed", version=1, stream="output_id"):
+    """A reviewer took the output up for a while, or went on with it: the same generation means a renewal."""
+
+    generation: Annotated[int, Field(ge=1)]
+    expires_at: AwareDatetime
+
+
+class ReviewReleased(_ByActor, type="review.released", version=1, stream="output_id"):
+    """A reviewer gave a claim back before it ran out."""
+
+    generation: Annotated[int, Field(ge=1)]
+
+
+class ReviewExpired(_OfRevision, type="review.expired", version=1, stream="output_id"):
+    """Its time is over: the draft's `not_after`, or the deadline of the rule. No rejection, and never an approval."""
+
+    limit: Literal["not_after", "deadline"]
+
+
+class ReviewWithdrawn(_ByActor, type="review.withdrawn", version=1, stream="output_id"):
+    """An admin took the output out of review in place of its agent. `note` says why."""
+
+
+class ReviewSuperseded(_OfRevision, type="review.superseded", version=1, stream="output_id"):
+    """The agent drafted another output in place of this one."""
+
+    superseded_by: OutputId
+
+
+class ReviewAcknowledged(_ByActor, type="review.acknowledged", version=1, stream="output_id"):
+    """A reviewer looked at what a `posthoc` rule had let out, and it may stay."""
+
+
+class ReviewFlagged(_ByActor, type="review.flagged", version=1, stream="output_id"):
+    """A reviewer looked at what a `posthoc` rule had let out, and asks for a retraction."""
+
+    reason_code: Line
