@@ -1,0 +1,225 @@
+r"""Agent output is hostile: what a screen must never obey, hide or mix up is shown as a visible escape.
+
+The rule is one own table over all code points. `str.isprintable` and the Unicode categories let ten kinds of invisible
+characters through (U+034F, U+115F, U+17B4, U+180B, U+2800, U+3164, U+FE0F, U+FFA0, U+E0100 …), and a terminal obeys
+what it is sent: an escape sequence moves the cursor, renames the window, or types for the user.
+
+An escape is `\u{1b}`, short for a few (`\n`, `\r`, `\t`), and the backslash itself is `\\`: so a text can be read back
+from what is shown, and two texts that differ never look equal by what is hidden. Letters that look alike in two
+scripts stay letters; `mixed_scripts` names them. Right-to-left letters stay letters too, in the order of the text: a
+terminal that reorders them does so by itself.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+MAX_MARKS = 4
+"""How many combining marks are drawn over one character; more would cover the lines around it."""
+
+GUTTER = "│ "
+"""Stands before every line of content, outside its column: content can't forge a prompt, a frame or a verdict."""
+
+CONTINUED = "↳"
+"""Stands after the gutter where a line was too wide for the screen; a content's own `↳` there is escaped."""
+
+# First and last code point, and what they are.
+HIDDEN: tuple[tuple[int, int, str], ...] = (
+    (0x00, 0x1F, "C0 controls: ESC, BEL, backspace, line ends"),
+    (0x7F, 0x9F, "DEL and C1 controls: one-byte CSI and OSC, NEL"),
+    (0xA0, 0xA0, "no-break space"),
+    (0xAD, 0xAD, "soft hyphen"),
+    (0x034F, 0x034F, "combining grapheme joiner"),
+    (0x0600, 0x0605, "Arabic number signs: format characters"),
+    (0x061C, 0x061C, "Arabic letter mark: bidirectional"),
+    (0x06DD, 0x06DD, "Arabic end of ayah: a format character"),
+    (0x070F, 0x070F, "Syriac abbreviation mark"),
+    (0x0890, 0x0891, "Arabic currency marks above: format characters"),
+    (0x08E2, 0x08E2, "Arabic disputed end of ayah"),
+    (0x115F, 0x1160, "Hangul fillers: letters without a shape"),
+    (0x1680, 0x1680, "Ogham space"),
+    (0x17B4, 0x17B5, "Khmer inherent vowels: without a shape"),
+    (0x180B, 0x180F, "Mongolian variation selectors and vowel separator"),
+    (0x2000, 0x200A, "blanks of other widths"),
+    (0x200B, 0x200F, "zero-width characters, left-to-right and right-to-left marks"),
+    (0x2028, 0x2029, "line and paragraph separators"),
+    (0x202A, 0x202E, "bidirectional embeddings and overrides"),
+    (0x202F, 0x202F, "narrow no-break space"),
+    (0x205F, 0x205F, "mathematical space"),
+    (0x2060, 0x206F, "word joiner, invisible operators, bidirectional isolates, deprecated format characters"),
+    (0x2800, 0x2800, "Braille pattern without dots"),
+    (0x2E3A, 0x2E3B, "dashes two and three characters wide"),
+    (0x3000, 0x3000, "ideographic space"),
+    (0x3164, 0x3164, "Hangul filler"),
+    (0xD800, 0xDFFF, "surrogates: no characters"),
+    (0xE000, 0xF8FF, "private use"),
+    (0xFDD0, 0xFDEF, "no characters"),
+    (0xFDFA, 0xFDFB, "ligatures many characters wide"),
+    (0xFDFD, 0xFDFD, "a ligature many characters wide"),
+    (0xFE00, 0xFE0F, "variation selectors"),
+    (0xFEFF, 0xFEFF, "zero-width no-break space, byte order mark"),
+    (0xFFA0, 0xFFA0, "half-width Hangul filler"),
+    (0xFFF0, 0xFFFC, "specials: annotation, object replacement"),
+    (0xFFFE, 0xFFFF, "no characters"),
+    (0x110BD, 0x110BD, "Kaithi number sign: a format character"),
+    (0x110CD, 0x110CD, "Kaithi number sign above"),
+    (0x12000, 0x1254F, "cuneiform: one sign is up to ten characters wide"),
+    (0x13430, 0x1345F, "Egyptian hieroglyph format controls"),
+    (0x16FE4, 0x16FE4, "Khitan small script filler"),
+    (0x1BCA0, 0x1BCA3, "shorthand format controls"),
+    (0x1D159, 0x1D159, "musical symbol without a shape"),
+    (0x1D173, 0x1D17A, "musical format controls"),
+    *((plane << 16 | 0xFFFE, plane << 16 | 0xFFFF, "no characters") for plane in range(1, 14)),
+    (0xE0000, 0xE0FFF, "tags, variation selectors: ASCII that models read and people do not see"),
+    (0xEFFFE, 0xEFFFF, "no characters"),
+    (0xF0000, 0x10FFFF, "private use"),
+)
+"""What is shown as an escape, whatever stands around it. A code point that Unicode has not given out is, too."""
+
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\\": r"\\"}
+_ALWAYS = "".join(f"{chr(first)}-{chr(last)}" for first, last, _ in HIDDEN)
+_HIDDEN = re.compile(f"[{_ALWAYS}]")
+_PLAIN = re.compile(r"[ -\[\]-~]*")
+_SCRIPTS_THAT_LOOK_ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "COPTIC", "CHEROKEE"})
+
+
+def visible(text: str) -> str:
+    """One line of text as a screen may show it; line ends are escapes, too.
+
+    Args:
+        text: Any string, lone surrogates included.
+
+    Returns:
+        Printable characters only. Different texts give different results.
+    """
+    if _PLAIN.fullmatch(text) and not text.endswith(" "):
+        return text
+    return "".join(_shown(text))
+
+
+def content_lines(text: str, width: int = 100) -> list[str]:
+    """A content of several lines, each behind the gutter and none wider than the screen.
+
+    Args:
+        text: Any string. Its line ends (U+000A) are shown as line ends, everything else as `visible` shows it.
+        width: The width of the screen, in columns, gutter included; at least 20.
+
+    Returns:
+        At least one line. A line that goes on from the one above begins with the gutter and `↳`.
+    """
+    room = max(width, 20) - len(GUTTER)
+    lines = []
+    for line in text.split("\n"):
+        shown = list(_shown(line))
+        if shown and shown[0] == CONTINUED:
+            shown[0] = _escape(CONTINUED)
+        row, used = GUTTER, 0
+        for piece in shown:
+            # A blank in the last column would look like the gap that a wide character leaves there.
+            for character in _escape(piece) if piece == " " and used == room - 1 else piece:
+                columns = _columns(character)
+                if used + columns > room:
+                    lines.append(row)
+                    row, used = f"{GUTTER}{CONTINUED} ", 2
+                row += character
+                used += columns
+        lines.append(row)
+    return lines
+
+
+def shorten(text: str, columns: int) -> str:
+    """The beginning of a line as `visible` shows it; `…` stands at its end when it was cut.
+
+    Args:
+        text: Any string.
+        columns: The most columns that the result takes; at least 1.
+    """
+    shown: list[str] = []
+    used = 0
+    for piece in _shown(text):
+        width = sum(map(_columns, piece))
+        if used + width > columns:
+            while shown and used > columns - 1:
+                used -= sum(map(_columns, shown.pop()))
+            return "".join(shown) + "…"
+        shown.append(piece)
+        used += width
+    return "".join(shown)
+
+
+def json_safe(text: str) -> str:
+    r"""JSON text in which everything hidden is a JSON escape (`\u202e`): the same value, and safe on a screen.
+
+    Args:
+        text: JSON, as `json.dumps(..., ensure_ascii=False)` makes it.
+    """
+    return text if text.isascii() and "\x7f" not in text else _HIDDEN.sub(_json_escape, text)
+
+
+def is_hidden(character: str) -> bool:
+    """True when a character is shown as an escape wherever it stands."""
+    return _HIDDEN.match(character) is not None or unicodedata.category(character) == "Cn"
+
+
+def mixed_scripts(text: str) -> tuple[str, ...]:
+    """The scripts whose letters look alike, when a text mixes two or more of them (a Cyrillic a in `paypal`).
+
+    Returns:
+        Their names in alphabetical order; empty when there is nothing to warn of.
+    """
+    if text.isascii():
+        return ()
+    names = {unicodedata.name(letter, "").partition(" ")[0] for letter in set(text) if letter.isalpha()}
+    found = sorted(names & _SCRIPTS_THAT_LOOK_ALIKE)
+    return tuple(name.capitalize() for name in found) if len(found) > 1 else ()
+
+
+def _shown(text: str) -> Iterator[str]:
+    """Each character as it is drawn, or its escape."""
+    cluster, marks = "", 0  # what a combining mark would be drawn over, and how many are
+    last = len(text) - 1
+    for index, character in enumerate(text):
+        if " " < character <= "~":
+            yield _SHORT.get(character, character)
+            cluster, marks = "" if character == "\\" else character, 0
+        elif character == " ":
+            # At the end of a line a blank would be seen by nobody.
+            yield _escape(character) if index == last else character
+            cluster = ""
+        elif is_hidden(character):
+            yield _escape(character)
+            cluster = ""
+        elif unicodedata.category(character)[0] == "M":
+            marks += 1
+            if cluster and marks <= MAX_MARKS and unicodedata.is_normalized("NFC", cluster + character):
+                cluster += character
+                yield character
+            else:
+                yield _escape(character)
+        elif unicodedata.is_normalized("NFC", cluster[:1] + character):
+            cluster, marks = character, 0
+            yield character
+        else:
+            # Another spelling of a character (K for kelvin, jamo for a syllable) looks like the usual one.
+            yield _escape(character)
+            cluster = ""
+
+
+def _escape(character: str) -> str:
+    return _SHORT.get(character) or f"\\u{{{ord(character):x}}}"
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
