@@ -1,0 +1,75 @@
+"""ARCHITECTURE.md can be believed: what it names exists, and each promise names what holds it and what proves it."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from tests.documentation.checkout import ROOT, inline_code, read, table, tracked
+
+PAGES = ("ARCHITECTURE.md", "README.md", "CHANGELOG.md", "tests/README.md")
+
+PARTS = ("**Promise.** ", "**Held by** ", "**Proved by** ", "**Costs.** ", "**Rejected.** ")
+
+
+def _promises() -> list[tuple[str, str]]:
+    """Each promise: its title and its text."""
+    below = read("ARCHITECTURE.md").split("\n# Promises\n", 1)[1].split("\n# ", 1)[0]
+    sections = re.split(r"^## ", below, flags=re.MULTILINE)[1:]
+    return [(title, text) for title, _, text in (section.partition("\n") for section in sections)]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_path_resolves(page: str) -> None:
+    """Each file and folder that a page names is there."""
+    tops = {path.parts[0] for path in tracked()}
+    named = {code.split("::")[0] for code in inline_code(page)}
+    paths = {name for name in named if name.split("/")[0] in tops and re.fullmatch(r"[\w./-]+", name)}
+    assert sorted(path for path in paths if "/" in path or "." in path if not (ROOT / path).exists()) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_test_resolves(page: str) -> None:
+    """Each test that a page names is there, under that name, in that file."""
+    missing = []
+    for path, name in (code.split("::") for code in inline_code(page) if "::" in code):
+        functions = {node.name for node in ast.walk(ast.parse(read(path))) if isinstance(node, ast.FunctionDef)}
+        if name not in functions:
+            missing.append(f"{path}::{name}")
+    assert missing == []
+
+
+def test_each_promise_is_whole() -> None:
+    """A promise says what, held by which file, proved by which test, what it costs and what was rejected."""
+    promises = _promises()
+    assert promises
+    for title, text in promises:
+        starts = [text.find(part) for part in PARTS]
+        assert starts == sorted(starts), f"{title}: {dict(zip(PARTS, starts, strict=True))}"
+        assert -1 not in starts, f"{title}: {dict(zip(PARTS, starts, strict=True))}"
+        held, proved = (re.split(r"\*\*\w+", text.split(part, 1)[1])[0] for part in PARTS[1:3])
+        assert re.search(r"`(?:capture|projections|review|scripts|tests|pyproject)[\w./]*`", held), title
+        assert re.search(r"`[\w./]+::test_\w+`|`\.ci/run`|`scripts/bench/\w+`", proved), title
+
+
+def test_each_event_stands_in_its_table() -> None:
+    """The table of events names exactly the types that the code knows, each with its class."""
+    from capture.events import registry
+
+    documented = {row[0].strip("`"): row[1].strip("`") for row in table("ARCHITECTURE.md", "## Events")}
+    assert documented == {name: kind.__name__ for name, kind in registry.known().items()}
+
+
+def test_each_setting_group_and_entry_point_resolves() -> None:
+    """Each entry point of pyproject.toml can be loaded from the checkout."""
+    import importlib
+    import tomllib
+
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    points = [*project["scripts"].values(), *(v for group in project["entry-points"].values() for v in group.values())]
+    for point in points:
+        module, _, name = point.partition(":")
+        loaded = importlib.import_module(module)
+        assert not name or hasattr(loaded, name), point
