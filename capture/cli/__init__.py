@@ -1,1 +1,30 @@
-"""."""
+"""The command line's own surface: how commands are declared, and how they show what they found."""
+
+from __future__ import annotations
+
+from capture.cli.actor import Actor
+from capture.cli.actor import current as current_actor
+from capture.cli.command import command, group
+from capture.cli.entry import run
+from capture.cli.hostile import content_lines, mixed_scripts, shorten, visible
+from capture.cli.options import As, Database
+from capture.cli.output import Advance, ClosedPipe, Column, ExitCode, Screen
+
+__all__ = [
+    "Actor",
+    "Advance",
+    "As",
+    "ClosedPipe",
+    "Column",
+    "Database",
+    "ExitCode",
+    "Screen",
+    "command",
+    "content_lines",
+    "current_actor",
+    "group",
+    "mixed_scripts",
+    "run",
+    "shorten",
+    "visible",
+]

@@ -85,18 +85,27 @@ _PLAIN = re.compile(r"[ -\[\]-~]*")
 _SCRIPTS_THAT_LOOK_ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "COPTIC", "CHEROKEE"})
 
 
-def visible(text: str) -> str:
+def visible(text: str, *, goes_on: bool = False) -> str:
     """One line of text as a screen may show it; line ends are escapes, too.
 
     Args:
         text: Any string, lone surrogates included.
+        goes_on: Something follows on the same line, so that a blank at the end is seen.
 
     Returns:
         Printable characters only. Different texts give different results.
     """
-    if _PLAIN.fullmatch(text) and not text.endswith(" "):
+    if _PLAIN.fullmatch(text) and (goes_on or not text.endswith(" ")):
         return text
-    return "".join(_shown(text))
+    return "".join(_shown(f"{text}.") if goes_on else _shown(text))[: -1 if goes_on else None]
+
+
+def harmless(text: str) -> str:
+    """A sentence of our own that quotes something: as `visible`, but a backslash stays one.
+
+    Messages quote what was found as Python writes it; its backslashes need no second escape.
+    """
+    return visible(text).replace("\\\\", "\\")
 
 
 def content_lines(text: str, width: int = 100) -> list[str]:
