@@ -134,6 +134,12 @@ class JournalFull(CopydeskError):
     code = "JOURNAL_FULL"
 
 
+class JournalUnavailable(CopydeskError):
+    """The journal's folder can't be made or written, so nothing can be promised for an event."""
+
+    code = "JOURNAL_UNAVAILABLE"
+
+
 class WouldDeadlock(CopydeskError):
     """Waiting here could never end: inside a decision, or on the thread of an event loop."""
 
@@ -165,6 +171,31 @@ class DatabaseUnavailable(CopydeskError):
     code = "DATABASE_UNAVAILABLE"
 
 
+class DatabaseBusy(DatabaseUnavailable):
+    """Another writer held the database for as long as a write may wait. Repeating it may work."""
+
+    code = "DATABASE_BUSY"
+
+
+class CommitUnknown(DatabaseUnavailable):
+    """The connection was lost while committing: whether the transaction took place is not known here."""
+
+    code = "COMMIT_UNKNOWN"
+
+
+class RolledBack(CopydeskError):
+    """A statement or an inner block of this transaction failed before, so the whole was rolled back."""
+
+    code = "ROLLED_BACK"
+
+
+class BadStatement(CopydeskError):
+    """A statement and its parameters do not fit together, or one statement was expected and there are more."""
+
+    code = "BAD_STATEMENT"
+    exit_code = 2
+
+
 class NotADatabase(CopydeskError):
     """The file is not a SQLite database, or not one of copydesk's."""
 
@@ -175,6 +206,12 @@ class SchemaMissing(CopydeskError):
     """The database has no copydesk tables yet, and this role may not make them."""
 
     code = "SCHEMA_MISSING"
+
+
+class OlderDatabase(CopydeskError):
+    """The database was written by an older copydesk. `copydesk db upgrade` brings it up to date."""
+
+    code = "OLDER_DATABASE"
 
 
 class NewerDatabase(CopydeskError):
