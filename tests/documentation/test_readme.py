@@ -15,7 +15,7 @@ import pytest
 from tests.documentation.checkout import ROOT, blocks, read, tracked
 from tests.documentation.wheelhouse import fill
 
-APPROVED = b"Acme 2.0 is out."
+APPROVED = b"Acme 2.0 is out!"
 
 
 @pytest.fixture(scope="module")
