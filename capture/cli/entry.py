@@ -76,6 +76,11 @@ def _failed(error: Exception, screen: Screen) -> int:
         where = f"{error.filename}: " if error.filename is not None else ""
         screen.failure("SYSTEM", f"{where}{error.strerror or error}")
         return ExitCode.FAILURE
+    sqlalchemy = sys.modules.get("sqlalchemy")
+    if sqlalchemy is not None and isinstance(error, sqlalchemy.exc.DBAPIError):
+        answer = str(error.orig).strip().partition("\n")[0]
+        screen.failure("DATABASE", f"the database answered: {answer:.300}", "`copydesk db status` says how it is")
+        return ExitCode.FAILURE
     if sys.flags.dev_mode:
         raise error
     frame = extract_tb(error.__traceback__)[-1]

@@ -158,6 +158,12 @@ def shorten(text: str, columns: int) -> str:
     return "".join(shown)
 
 
+def fit(text: str, columns: int) -> str:
+    """As `shorten`, filled with blanks to the whole width."""
+    shown = shorten(text, columns)
+    return shown + " " * (columns - sum(map(_columns, shown)))
+
+
 def json_safe(text: str) -> str:
     r"""JSON text in which everything hidden is a JSON escape (`\u202e`): the same value, and safe on a screen.
 

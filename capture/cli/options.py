@@ -10,8 +10,8 @@ import typer
 from capture.settings import Settings
 
 if TYPE_CHECKING:
-    from capture.database import DatabaseManager
-    from capture.eventlog import EventLog
+    from capture.database.manager import DatabaseManager
+    from capture.eventlog.event_log import EventLog
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Write JSON: one object, or one a line.")]
 DatabaseUrl = Annotated[
@@ -43,7 +43,7 @@ class Database:
     def manager(self) -> DatabaseManager:
         """The manager, connected or not."""
         if self._manager is None:
-            from capture.database import DatabaseManager
+            from capture.database.manager import DatabaseManager
 
             self._manager = DatabaseManager(self.given_url)
         return self._manager
@@ -51,7 +51,7 @@ class Database:
     @property
     def log(self) -> EventLog:
         """The event log of the database."""
-        from capture.eventlog import EventLog
+        from capture.eventlog.event_log import EventLog
 
         return EventLog(self.manager)
 

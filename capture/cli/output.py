@@ -60,6 +60,20 @@ class Column(NamedTuple):
     elastic: bool = False
 
 
+class Part(NamedTuple):
+    """A part of a line.
+
+    Attributes:
+        text: What to show.
+        style: How, on a terminal.
+        columns: Cut or fill it to so many columns; as it is when left out.
+    """
+
+    text: str
+    style: str = ""
+    columns: int | None = None
+
+
 class Screen:
     """Where a command shows its outcome.
 
@@ -93,10 +107,18 @@ class Screen:
         """Write one line of text."""
         self._styled([(hostile.visible(text), style)])
 
-    def say_parts(self, *parts: tuple[str, str]) -> None:
-        """Write one line of parts, each a text and its style."""
-        shown = [(hostile.visible(text, goes_on=True), style) for text, style in parts[:-1]]
-        self._styled([*shown, *((hostile.visible(text), style) for text, style in parts[-1:])])
+    def say_parts(self, *parts: Part | tuple[str, str]) -> None:
+        """Write one line of parts."""
+        shown = []
+        for number, part in enumerate(parts, start=1):
+            text, style, columns = part if isinstance(part, Part) else Part(*part)
+            visible = hostile.visible(text, goes_on=number < len(parts))
+            shown.append((visible if columns is None else hostile.fit(text, columns), style))
+        self._styled(shown)
+
+    def columns(self, *values: JsonValue) -> None:
+        """Write one line of values with a tab between them: for pipes."""
+        self._write("\t".join(hostile.visible(cell(value)) for value in values))
 
     def content(self, text: str) -> None:
         """Write an agent's text, each line behind the gutter."""
@@ -133,7 +155,7 @@ class Screen:
             self._drawn(list(rows), columns, empty)
         else:
             for row in rows:
-                self._write("\t".join(hostile.visible(cell(row.get(column.key))) for column in columns))
+                self.columns(*(row.get(column.key) for column in columns))
 
     @contextmanager
     def progress(self, what: str, total: int | None) -> Iterator[Advance]:
