@@ -33,6 +33,8 @@ from capture.errors import (
 )
 from capture.settings import Settings
 
+__all__ = ["DatabaseManager", "Transaction"]
+
 T = TypeVar("T")
 
 
