@@ -218,6 +218,10 @@ class DatabaseManager:
             _roll_back(transaction)
             raise
 
+    def in_transaction(self) -> bool:
+        """Whether this thread and task have a transaction open."""
+        return _who() in self._running
+
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A connection for reads, each statement a short transaction of its own (READ COMMITTED).
@@ -254,7 +258,7 @@ class DatabaseManager:
             with self.transaction(durable=durable) as transaction:
                 return work(transaction)
 
-        if _who() in self._running:
+        if self.in_transaction():
             return whole()
         return retry.repeating(whole, retry.transient)
 

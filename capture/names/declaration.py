@@ -39,16 +39,22 @@ class TableDeclaration:
         Indexes and constraints with a name of their own get the full name in front: a database has one space for them.
         """
         table = self._template.to_metadata(metadata, name=full_name)
-        named: Index | Constraint
-        for named in [*table.indexes, *table.constraints]:
-            if isinstance(named.name, str) and not named.name.startswith(f"ix_{full_name}_"):
-                named.name = f"{full_name}_{check_name(named.name, 'an index or a constraint')}"
+        for index in table.indexes:
+            _put_in_front(index, full_name)
+        for constraint in table.constraints:
+            _put_in_front(constraint, full_name)
         return table
 
     def __get__(self, instance: object, owner: type) -> Table:
         """The table of the class that it is read from: `ChatRules.moderators.c.role == "admin"`."""
         tables: dict[str, Table] = owner.tables  # type: ignore[attr-defined]  # set by ModuleDB's __init_subclass__
         return tables[self.name]
+
+
+def _put_in_front(named: Index | Constraint, full_name: str) -> None:
+    """Leave alone what SQLAlchemy names by the table already."""
+    if isinstance(named.name, str) and full_name not in named.name:
+        named.name = f"{full_name}_{check_name(named.name, 'an index or a constraint')}"
 
 
 def table(name: str, *parts: Part) -> TableDeclaration:
