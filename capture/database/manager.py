@@ -240,10 +240,6 @@ class DatabaseManager:
         with self.backend.open() as connection:
             yield connection
 
-    def in_transaction(self) -> bool:
-        """True when this thread and task has a transaction open, which further work would join."""
-        return _who() in self._running
-
     def retrying(self, work: Callable[[Transaction], T], *, durable: bool = False) -> T:
         """Run work in a transaction, and repeat both while the database says that the failure was transient.
 
