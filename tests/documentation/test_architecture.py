@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
+import tomllib
 
 import pytest
 
-from tests.documentation.checkout import ROOT, inline_code, read, table, tracked
+from tests.documentation.checkout import ROOT, inline_code, read, tracked
 
 PAGES = ("ARCHITECTURE.md", "README.md", "CHANGELOG.md", "tests/README.md")
 
@@ -54,19 +56,8 @@ def test_each_promise_is_whole() -> None:
         assert re.search(r"`[\w./]+::test_\w+`|`\.ci/run`|`scripts/bench/\w+`", proved), title
 
 
-def test_each_event_stands_in_its_table() -> None:
-    """The table of events names exactly the types that the code knows, each with its class."""
-    from capture.events import registry
-
-    documented = {row[0].strip("`"): row[1].strip("`") for row in table("ARCHITECTURE.md", "## Events")}
-    assert documented == {name: kind.__name__ for name, kind in registry.known().items()}
-
-
-def test_each_setting_group_and_entry_point_resolves() -> None:
+def test_each_entry_point_resolves() -> None:
     """Each entry point of pyproject.toml can be loaded from the checkout."""
-    import importlib
-    import tomllib
-
     project = tomllib.loads(read("pyproject.toml"))["project"]
     points = [*project["scripts"].values(), *(v for group in project["entry-points"].values() for v in group.values())]
     for point in points:

@@ -1,0 +1,83 @@
+"""The tables of ARCHITECTURE.md are drawn from the code: every event, every state of an output, every table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from capture.database.tables import metadata
+from capture.events import registry
+from projections.registry import installed
+from review.evolution import OPEN_TO_ITS_AGENT
+from review.output import State
+from review.states import MOVES, Move
+from tests.documentation.checkout import blocks, read, table
+
+PAGE = "ARCHITECTURE.md"
+
+
+def _events() -> list[str]:
+    return [
+        f"| `{name}` | `{event.__name__}` | `{event.__module__.replace('.', '/')}.py` |"
+        for name, event in registry.known().items()
+    ]
+
+
+def _moves() -> list[str]:
+    """A line for each command and move: from which states, to which, who may, and what must hold."""
+    lines: dict[tuple[type, Move], list[State]] = {}
+    for (state, command), move in MOVES.items():
+        lines.setdefault((command, move), []).append(state)
+    rows = []
+    for (command, move), states in lines.items():
+        guards = " ".join((guard.__doc__ or "").strip() for guard in move.guards) or "always"
+        rows.append(f"| `{command.__name__}` | {_names(states)} | {_names(move.to)} | {move.who} | {guards} |")
+    return rows
+
+
+def _agents_moves() -> list[str]:
+    """What an output's own agent does by its events."""
+    states = _names(state for state in State if state in OPEN_TO_ITS_AGENT)
+    return [
+        "| `output.revised` | " + states + " | pending | its agent | always |",
+        "| `output.withdrawn` | " + states + " | withdrawn | its agent | always |",
+    ]
+
+
+def _names(states: Iterable[State]) -> str:
+    return ", ".join(state.value for state in states)
+
+
+def _diagram() -> str:
+    arrows: dict[tuple[State, State], list[str]] = {}
+    for (state, command), move in MOVES.items():
+        for to in move.to:
+            if to is not state:
+                arrows.setdefault((state, to), []).append(command.__name__)
+    lines = [f"    {source} --> {to}: {', '.join(names)}" for (source, to), names in arrows.items()]
+    return "\n".join(["stateDiagram-v2", "    [*] --> pending: a draft", *lines]) + "\n"
+
+
+def test_each_event_stands_in_the_table() -> None:
+    """The table of events names exactly the types that the code knows, each with its class and its file."""
+    assert "\n".join(_events()) in read(PAGE), "\n" + "\n".join(_events())
+    assert len(table(PAGE, "## Events")) == len(_events())
+
+
+def test_each_move_stands_in_the_table() -> None:
+    """The table of moves says what the state machine's table says, guard for guard."""
+    rows = [*_agents_moves(), *_moves()]
+    assert "\n".join(rows) in read(PAGE), "\n" + "\n".join(rows)
+    assert len(table(PAGE, "## The states of an output")) == len(rows)
+
+
+def test_the_diagram_is_drawn_from_the_moves() -> None:
+    """The diagram has an arrow where the state machine has a move, and nowhere else."""
+    (diagram,) = [block.text for block in blocks(PAGE) if block.language == "mermaid"]
+    assert diagram == _diagram(), "\n" + _diagram()
+
+
+def test_each_table_has_its_line() -> None:
+    """The table of tables names exactly the tables that the migrations and the projectors make."""
+    made = set(metadata.tables) | {"agents_schema_version"}
+    made |= {each.full_name for plan in installed() for each in plan.tables}
+    assert {row[0].strip("`") for row in table(PAGE, "## Tables")} == made
