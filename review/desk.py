@@ -1,0 +1,324 @@
+"""`ReviewDesk`: what people and the publishing worker ask for, a method for each command.
+
+Each returns `Accepted` or a `Refusal`; how it is decided stands in `review.decider`, by which rules in `review.states`.
+The desk does not write `agents_outputs`: after a verdict it lets that projection catch up, once the log is free again.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from typing import Literal
+
+from capture import Clock, CopydeskError, DatabaseManager, utc_now
+from capture.vocabulary import Media
+from review import commands
+from review.actors import check_person
+from review.commands import ActorSource, Command
+from review.decider import Answer, Decider
+from review.output import JsonObject, Output
+from review.policy.file import in_force
+from review.policy.rules import Policy
+from review.publication.media import missing
+from review.publication.publisher import Receipt
+from review.refusals import Accepted
+
+_logger = logging.getLogger("copydesk.review")
+
+
+class ReviewDesk:
+    """Decides about outputs.
+
+    Args:
+        manager: The database; `DatabaseManager.get()` when left out.
+        policy: The rules in force; when left out, every output waits for one person.
+        clock: Replaces the database's clock everywhere: for tests.
+
+    Attributes:
+        now: The time, as far as nothing is decided by it.
+    """
+
+    def __init__(
+        self, manager: DatabaseManager | None = None, policy: Policy | None = None, clock: Clock | None = None
+    ) -> None:
+        self.manager = DatabaseManager.get() if manager is None else manager
+        self.policy = in_force(self.manager.settings) if policy is None else policy
+        self.now: Clock = utc_now if clock is None else clock
+        self._decider = Decider(self.manager, self.policy, clock)
+
+    def output(self, output_id: str) -> Output | None:
+        """The output as the log has it now, or None when nothing was drafted under this id."""
+        return self._decider.output(output_id)
+
+    def refresh(self) -> int:
+        """Bring `agents_outputs` up to date; the number of events that it took."""
+        from projections import ProjectionRunner
+        from review.outputs_table import Outputs
+
+        return ProjectionRunner(self.manager, [Outputs]).run_once()
+
+    def do(self, command: Command, *, command_id: str | None = None) -> Answer:
+        """Carry out a command; the methods below make it. See `Decider.do`."""
+        return self._decider.do(command, command_id=command_id)
+
+    def open(self, output_id: str, *, command_id: str | None = None) -> Answer:
+        """Take the present revision up, unless that was done: what the policy needs is known from here on."""
+        return self._verdict(commands.Open(output_id=output_id), command_id)
+
+    def show(self, output_id: str, *, actor: str, actor_source: ActorSource = "api") -> Answer:
+        """Record that a reviewer sees the present revision."""
+        return self.do(commands.Show(output_id=output_id, actor=actor, actor_source=actor_source))
+
+    def claim(
+        self, output_id: str, *, actor: str, actor_source: ActorSource = "api", duration: timedelta = commands.LEASE
+    ) -> Answer:
+        """Keep others from deciding for a while, or renew the own claim."""
+        return self.do(commands.Claim(output_id=output_id, actor=actor, actor_source=actor_source, duration=duration))
+
+    def release(self, output_id: str, *, actor: str, actor_source: ActorSource = "api") -> Answer:
+        """Give the own claim back."""
+        return self.do(commands.Release(output_id=output_id, actor=actor, actor_source=actor_source))
+
+    def edit(
+        self,
+        output_id: str,
+        content_hash: str,
+        *,
+        body: str,
+        media: tuple[Media, ...] | None = None,
+        arguments: JsonObject | None = None,
+        actor: str,
+        actor_source: ActorSource = "api",
+        note: str | None = None,
+        command_id: str | None = None,
+    ) -> Answer:
+        """Replace the content that was seen. All votes are void; the original is kept.
+
+        Args:
+            output_id: Which output.
+            content_hash: The hash of the content that was seen.
+            body: The new body.
+            media: The new media; they stay when left out.
+            arguments: The new arguments of an action; they stay when left out.
+            actor: The person who edits.
+            actor_source: How that is known.
+            note: A remark.
+            command_id: Names this asking; see `do`.
+        """
+        command = commands.Edit(
+            output_id=output_id,
+            content_hash=content_hash,
+            body=body,
+            media=media,
+            arguments=arguments,
+            actor=actor,
+            actor_source=actor_source,
+            note=note,
+        )
+        return self._verdict(command, command_id)
+
+    def approve(
+        self,
+        output_id: str,
+        content_hash: str,
+        *,
+        actor: str,
+        actor_source: ActorSource = "api",
+        note: str | None = None,
+        generation: int | None = None,
+        overrides_duplicate: str | None = None,
+        command_id: str | None = None,
+    ) -> Answer:
+        """Approve exactly the content that was seen.
+
+        Args:
+            output_id: Which output.
+            content_hash: The hash of the content that was seen.
+            actor: The person who approves.
+            actor_source: How that is known.
+            note: A remark.
+            generation: The claim under which it is given.
+            overrides_duplicate: The earlier output that it may repeat; the note says why.
+            command_id: Names this asking; see `do`.
+        """
+        command = commands.Approve(
+            output_id=output_id,
+            content_hash=content_hash,
+            actor=actor,
+            actor_source=actor_source,
+            note=note,
+            generation=generation,
+            overrides_duplicate=overrides_duplicate,
+        )
+        return self._verdict(command, command_id)
+
+    def reject(
+        self,
+        output_id: str,
+        content_hash: str,
+        *,
+        actor: str,
+        actor_source: ActorSource = "api",
+        reason_code: str | None = None,
+        note: str | None = None,
+        generation: int | None = None,
+        command_id: str | None = None,
+    ) -> Answer:
+        """Decide that the output is never published; a reason code is required, `other` needs a note."""
+        command = commands.Reject(
+            output_id=output_id,
+            content_hash=content_hash,
+            actor=actor,
+            actor_source=actor_source,
+            reason_code=reason_code,
+            note=note,
+            generation=generation,
+        )
+        return self._verdict(command, command_id)
+
+    def request_changes(
+        self,
+        output_id: str,
+        content_hash: str,
+        *,
+        actor: str,
+        actor_source: ActorSource = "api",
+        reason_code: str | None = None,
+        note: str | None = None,
+        generation: int | None = None,
+        command_id: str | None = None,
+    ) -> Answer:
+        """Ask the agent for another version; a reason code is required, `other` needs a note."""
+        command = commands.RequestChanges(
+            output_id=output_id,
+            content_hash=content_hash,
+            actor=actor,
+            actor_source=actor_source,
+            reason_code=reason_code,
+            note=note,
+            generation=generation,
+        )
+        return self._verdict(command, command_id)
+
+    def revoke(
+        self,
+        output_id: str,
+        content_hash: str | None = None,
+        *,
+        actor: str,
+        actor_source: ActorSource = "api",
+        note: str | None = None,
+        command_id: str | None = None,
+    ) -> Answer:
+        """Take the approval back, before the sending has started."""
+        command = commands.Revoke(
+            output_id=output_id, content_hash=content_hash, actor=actor, actor_source=actor_source, note=note
+        )
+        return self._verdict(command, command_id)
+
+    def withdraw(
+        self,
+        output_id: str,
+        *,
+        actor: str,
+        note: str,
+        actor_source: ActorSource = "api",
+        command_id: str | None = None,
+    ) -> Answer:
+        """Take the output out of review in place of its agent; the note says why."""
+        command = commands.Withdraw(output_id=output_id, actor=actor, actor_source=actor_source, note=note)
+        return self._verdict(command, command_id)
+
+    def expire(self, output_id: str) -> Answer:
+        """Close an output whose time is over."""
+        return self._verdict(commands.Expire(output_id=output_id), None)
+
+    def resolve(
+        self,
+        output_id: str,
+        outcome: Literal["published", "failed"],
+        *,
+        actor: str,
+        note: str,
+        receipt: Receipt | None = None,
+        actor_source: ActorSource = "api",
+        command_id: str | None = None,
+    ) -> Answer:
+        """Say what became of an uncertain send; the note says how that is known."""
+        command = commands.Resolve(
+            output_id=output_id,
+            outcome=outcome,
+            external_id=None if receipt is None else receipt.external_id,
+            url=None if receipt is None else receipt.url,
+            actor=actor,
+            actor_source=actor_source,
+            note=note,
+        )
+        return self._verdict(command, command_id)
+
+    def start(self, output_id: str, content_hash: str, *, worker: str) -> Answer:
+        """Begin to send. Once this has returned `Accepted`, it is committed so that no power cut forgets it.
+
+        Args:
+            output_id: Which output.
+            content_hash: The hash that the worker is about to send.
+            worker: Who sends.
+        """
+        return self.do(
+            commands.Start(
+                output_id=output_id, content_hash=content_hash, actor=worker, missing_media=self._missing(output_id)
+            )
+        )
+
+    def retry(self, output_id: str, content_hash: str, *, worker: str, operator: str | None = None) -> Answer:
+        """Begin to send again, under the same key, what is known not to have gone out.
+
+        Args:
+            output_id: Which output.
+            content_hash: The hash that the worker is about to send.
+            worker: Who sends.
+            operator: The person who asks for it: needed when an earlier attempt was uncertain.
+        """
+        refusal = None if operator is None else check_person(operator)
+        if refusal is not None:
+            return replace(refusal, output_id=output_id)
+        command = commands.Retry(
+            output_id=output_id,
+            content_hash=content_hash,
+            actor=worker,
+            operator=operator,
+            missing_media=self._missing(output_id),
+        )
+        return self.do(command)
+
+    def confirm(self, output_id: str, attempt: int, receipt: Receipt, *, worker: str) -> Answer:
+        """The platform has it; or, of a retraction, has it no more."""
+        return self.do(
+            commands.Confirm(
+                output_id=output_id, attempt=attempt, external_id=receipt.external_id, url=receipt.url, actor=worker
+            )
+        )
+
+    def fail(self, output_id: str, attempt: int, error: str, *, worker: str) -> Answer:
+        """It is certain that nothing went out; or, of a retraction, that it still stands."""
+        return self.do(commands.Fail(output_id=output_id, attempt=attempt, error=error, actor=worker))
+
+    def lose(self, output_id: str, attempt: int, error: str, *, worker: str) -> Answer:
+        """It may have gone out and may not."""
+        return self.do(commands.Lose(output_id=output_id, attempt=attempt, error=error, actor=worker))
+
+    def _missing(self, output_id: str) -> tuple[str, ...]:
+        # Before the lock is taken: media may be large. The content hash names them, so they are the same inside.
+        output = self.output(output_id)
+        return () if output is None else missing(output.content.media, self.manager.settings.media)
+
+    def _verdict(self, command: Command, command_id: str | None) -> Answer:
+        answer = self.do(command, command_id=command_id)
+        if isinstance(answer, Accepted):
+            try:
+                self.refresh()
+            except CopydeskError as error:
+                # The verdict stands in the log; the table can catch up later.
+                _logger.warning("agents_outputs was not brought up to date: %s", error)
+        return answer

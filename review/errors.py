@@ -1,0 +1,42 @@
+"""Errors of review and publication: what a caller got wrong, or a publisher could not do.
+
+A decision that the rules do not allow is no error: it is a `review.refusals.Refusal`.
+"""
+
+from __future__ import annotations
+
+from capture import CopydeskError, EventConflict
+
+
+class CommandConflict(EventConflict):
+    """A command id was used before, for another command. Give each command an id of its own."""
+
+    code = "COMMAND_CONFLICT"
+
+
+class InvalidCommand(CopydeskError):
+    """A command can't be recorded as it is: a text is too long, or has characters that no database keeps."""
+
+    code = "INVALID_COMMAND"
+    exit_code = 2
+
+
+class AmbiguousId(CopydeskError):
+    """The first characters of an output id fit more than one output."""
+
+    code = "AMBIGUOUS_ID"
+    exit_code = 2
+
+
+class NotSent(CopydeskError):
+    """A publisher raises it when it is certain that nothing went out. Whatever else it raises counts as uncertain."""
+
+    code = "NOT_SENT"
+    exit_code = 1
+
+
+class UnknownPublisher(CopydeskError):
+    """A policy names a publisher that is not installed."""
+
+    code = "UNKNOWN_PUBLISHER"
+    exit_code = 2

@@ -1,0 +1,1 @@
+"""From approved to published: at most one unattended send of each (output, revision, hash)."""

@@ -1,0 +1,253 @@
+"""`PublishingWorker`: sends what is approved and due. At most one unattended send of each (output, revision, hash).
+
+For each output, in this order and no other:
+
+1. `desk.start`: under the log's lock the output is folded anew, its hash computed from the content as it is now, the
+   votes counted; `publication.started` is committed so that a power cut can't undo it. Refused: nothing is sent.
+2. One call of the publisher, with the content that this commit was about.
+3. `desk.confirm`, `desk.fail` where it is certain that nothing went out, or `desk.lose` for everything else.
+
+Nothing after step 2 leads back to it. A worker that dies between 1 and 3 leaves the output `publishing`; after a while
+the sweep makes that `uncertain`. From there a look at the platform may find it; what is not found proves nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from capture import CopydeskError
+from review.desk import ReviewDesk
+from review.errors import NotSent
+from review.output import Attempt, Output, State
+from review.publication.installed import installed
+from review.publication.publisher import Publisher, Receipt
+from review.queue import Listed, list_outputs
+from review.refusals import Accepted, Refusal
+
+LOST_AFTER = timedelta(minutes=10)
+"""How long an output may be `publishing` before its worker counts as dead."""
+
+PAUSES = (timedelta(), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
+"""How long to wait after the first, second … failed attempt in a row; the last one repeats."""
+
+_logger = logging.getLogger("copydesk.publication")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one output.
+
+    Attributes:
+        output_id: The output.
+        state: Its state now; None when there is no such output any more.
+        receipt: The platform's, if it was published.
+        code: `OK`, or why it was not published.
+        message: The same in words.
+    """
+
+    output_id: str
+    state: State | None
+    receipt: Receipt | None = None
+    code: str = "OK"
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one run did.
+
+    Attributes:
+        outputs: What became of each output that the run looked at.
+    """
+
+    outputs: tuple[Outcome, ...] = ()
+
+    @property
+    def published(self) -> int:
+        """How many were published."""
+        return self._count(State.PUBLISHED)
+
+    @property
+    def failed(self) -> int:
+        """How many were tried and certainly did not go out."""
+        return sum(outcome.code == "NOT_SENT" for outcome in self.outputs)
+
+    @property
+    def uncertain(self) -> int:
+        """How many may have gone out and may not."""
+        return self._count(State.UNCERTAIN)
+
+    @property
+    def skipped(self) -> int:
+        """How many were not tried: a guard refused, or the pause after a failure is not over."""
+        return len(self.outputs) - self.published - self.failed - self.uncertain
+
+    def _count(self, state: State) -> int:
+        return sum(outcome.state is state for outcome in self.outputs)
+
+
+class PublishingWorker:
+    """Publishes through the desk.
+
+    Args:
+        desk: Where it starts, confirms and fails.
+        publishers: By the name that a policy uses; the installed ones when left out.
+        name: Names this worker in the ledger.
+    """
+
+    def __init__(
+        self, desk: ReviewDesk, publishers: Mapping[str, Publisher] | None = None, *, name: str | None = None
+    ) -> None:
+        self.desk = desk
+        self.publishers = installed() if publishers is None else dict(publishers)
+        self.name = name or f"{socket.gethostname()[:100]}:{os.getpid()}"
+
+    def run_once(self) -> Summary:
+        """Publish everything that is approved and due now, each at most once.
+
+        Raises:
+            CopydeskError: The database is away. What was sent before that and could not be recorded stays
+                `publishing`, and is never sent again by a machine.
+        """
+        self.desk.refresh()
+        outcomes = [outcome for row in self._rows(State.PUBLISHING) if (outcome := self._swept(row)) is not None]
+        outcomes += [outcome for row in self._rows(State.UNCERTAIN) if (outcome := self._found(row)) is not None]
+        outcomes += [self._published(row.output_id) for row in self._rows(State.APPROVED, State.PUBLISH_FAILED)]
+        if outcomes:
+            self.desk.refresh()
+        return Summary(tuple(outcomes))
+
+    def _rows(self, *states: State) -> Iterator[Listed]:
+        after = None
+        while True:
+            page = list_outputs(self.desk.manager, states=states, after=after)
+            yield from page.rows
+            after = page.after
+            if after is None:
+                return
+
+    def _published(self, output_id: str) -> Outcome:
+        output = self.desk.output(output_id)
+        if output is None or output.state not in (State.APPROVED, State.PUBLISH_FAILED):
+            return Outcome(output_id, None if output is None else output.state, None, "STATE", "it has changed since")
+        publisher = self.publishers.get(output.publisher)
+        if publisher is None:
+            message = f"there is no publisher {output.publisher!r:.60}"
+            return Outcome(output_id, output.state, None, "UNKNOWN_PUBLISHER", message)
+        if output.state is State.APPROVED:
+            answer = self.desk.start(output_id, output.content_hash, worker=self.name)
+        else:
+            until = _pause(output)
+            if self.desk.now() < until:
+                return Outcome(
+                    output_id, output.state, None, "NOT_DUE", f"it is tried again from {until.isoformat()} on"
+                )
+            answer = self.desk.retry(output_id, output.content_hash, worker=self.name)
+        if isinstance(answer, Refusal):
+            return Outcome(output_id, answer.state, None, answer.code, answer.message)
+        return self._sent(publisher, answer.output)
+
+    def _sent(self, publisher: Publisher, output: Output) -> Outcome:
+        attempt = output.attempts[-1]
+        try:
+            receipt = publisher.publish(output, attempt.idempotency_key)
+        except NotSent as error:
+            return self._failed(output, attempt, error)
+        except Exception as error:  # noqa: BLE001 - a publisher is foreign code: whatever it raises is about this send
+            if _declared_not_accepted(publisher, error):
+                return self._failed(output, attempt, error)
+            return self._lost(output, attempt, _words(error))
+        except BaseException as error:
+            self._lost(output, attempt, f"the worker was interrupted while it sent ({type(error).__name__})")
+            raise
+        return self._confirmed(publisher, output, attempt, receipt)
+
+    def _confirmed(self, publisher: Publisher, output: Output, attempt: Attempt, receipt: Receipt) -> Outcome:
+        if getattr(publisher, "verifies", None) is not None and not _sees(publisher, attempt.idempotency_key):
+            return self._lost(output, attempt, "the platform said yes, but does not show it")
+        try:
+            answer = self.desk.confirm(
+                output.output_id, attempt.number, Receipt(receipt.external_id, receipt.url), worker=self.name
+            )
+        except (CopydeskError, AttributeError, TypeError, ValueError) as error:
+            if isinstance(error, CopydeskError) and error.exit_code != 2:
+                raise  # the database's trouble, not the receipt's
+            return self._lost(output, attempt, f"the receipt can't be recorded: {_words(error)}")
+        return _outcome(answer, receipt)
+
+    def _failed(self, output: Output, attempt: Attempt, error: BaseException) -> Outcome:
+        words = _words(error)
+        answer = self.desk.fail(output.output_id, attempt.number, words, worker=self.name)
+        if isinstance(answer, Refusal):
+            return _outcome(answer)
+        return Outcome(output.output_id, answer.state, None, "NOT_SENT", words)
+
+    def _lost(self, output: Output, attempt: Attempt, words: str) -> Outcome:
+        _logger.warning("output %s may have gone out and may not: %s", output.output_id, words)
+        answer = self.desk.lose(output.output_id, attempt.number, words, worker=self.name)
+        if isinstance(answer, Refusal):
+            return _outcome(answer)
+        return Outcome(output.output_id, answer.state, None, "UNCERTAIN", words)
+
+    def _swept(self, row: Listed) -> Outcome | None:
+        output = self.desk.output(row.output_id)
+        if output is None or output.state is not State.PUBLISHING or output.attempt is None:
+            return None
+        if self.desk.now() < output.attempt.started_at + LOST_AFTER:
+            return None
+        return self._lost(
+            output, output.attempt, f"the worker {output.attempt.worker} began to send and was not heard of again"
+        )
+
+    def _found(self, row: Listed) -> Outcome | None:
+        output = self.desk.output(row.output_id)
+        if output is None or output.state is not State.UNCERTAIN or output.attempt is None:
+            return None
+        publisher = self.publishers.get(output.attempt.publisher)
+        if publisher is None:
+            return None
+        try:
+            receipt = publisher.find(output.attempt.idempotency_key)
+        except Exception as error:  # noqa: BLE001 - a publisher is foreign code, and a look that fails changes nothing
+            _logger.warning("the look-up of output %s failed: %s", output.output_id, _words(error))
+            return None
+        if receipt is None:
+            return None
+        return _outcome(self.desk.confirm(output.output_id, output.attempt.number, receipt, worker=self.name), receipt)
+
+
+def _pause(output: Output) -> datetime:
+    attempts = [attempt for attempt in output.attempts if attempt.revision == output.revision]
+    ended = attempts[-1].finished_at or attempts[-1].started_at
+    return ended + PAUSES[min(len(attempts), len(PAUSES)) - 1]
+
+
+def _declared_not_accepted(publisher: Publisher, error: Exception) -> bool:
+    try:
+        return publisher.not_accepted(error) is True
+    except Exception:  # noqa: BLE001 - a publisher is foreign code; without a clear no the send is uncertain
+        return False
+
+
+def _sees(publisher: Publisher, key: str) -> bool:
+    try:
+        return publisher.find(key) is not None
+    except Exception:  # noqa: BLE001 - as above
+        return False
+
+
+def _words(error: BaseException) -> str:
+    # What a platform answers is hostile text of any length, and goes into the log.
+    text = getattr(error, "message", None) or str(error) or type(error).__name__
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text[:1_000])
+
+
+def _outcome(answer: Accepted | Refusal, receipt: Receipt | None = None) -> Outcome:
+    if isinstance(answer, Refusal):
+        return Outcome(answer.output_id, answer.state, None, answer.code, answer.message)
+    return Outcome(answer.output_id, answer.state, receipt)

@@ -1,0 +1,1 @@
+"""The publishers that come with copydesk, a file for each."""
