@@ -105,7 +105,7 @@ class EventLog:
             except IntegrityError:
                 pass
         return self.manager.retrying(
-            lambda transaction: self._append_some(transaction, batch, condition), durable=durable
+            lambda transaction: self._append_some(transaction, batch, condition, durable=durable), durable=durable
         )
 
     def _append_new(self, transaction: Transaction, batch: Sequence[Row]) -> list[int]:
@@ -121,10 +121,21 @@ class EventLog:
         return list(range(last.position + 1, last.position + len(batch) + 1))
 
     def _append_some(
-        self, transaction: Transaction, batch: Sequence[Row], condition: AppendCondition | None
+        self, transaction: Transaction, batch: Sequence[Row], condition: AppendCondition | None, *, durable: bool
     ) -> list[int]:
         last = head.lock(transaction, self._clock)
+        if durable:
+            # What is in the log already may have been committed without a sync, and nothing else may be to write.
+            head.touch(transaction)
         return append_under_lock(transaction, batch, last, condition)
+
+    def sync(self) -> None:
+        """Make every event that is committed so far survive a power cut.
+
+        One commit with a sync covers the earlier ones without: they stand before it in the same write-ahead log.
+        """
+        self.manager.ensure_schema()
+        self.manager.retrying(head.touch, durable=True)
 
     def read(
         self,

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from sqlalchemy.exc import DBAPIError
 
 from capture import clock
 from capture.database.manager import Transaction
@@ -106,10 +108,16 @@ def _copy(transaction: Transaction, batch: Sequence[Row], after: int, recorded_a
     block = b"".join(
         b"%d%s%s" % (position, prefix, line) for position, line in enumerate(map(_copy_line, batch), start=after + 1)
     )
-    driver = transaction.connection.connection.driver_connection
-    assert driver is not None  # noqa: S101 - an open SQLAlchemy connection has one; the type does not say so
-    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-        copy.write(block)
+    driver: Any = transaction.connection.connection.driver_connection
+    dialect = transaction.connection.dialect
+    errors = dialect.loaded_dbapi.Error
+    try:
+        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+            copy.write(block)
+    except errors as error:
+        # COPY is the driver's own; its errors are told in SQLAlchemy's terms, as those of all other statements are.
+        lost = dialect.is_disconnect(error, driver, None)
+        raise DBAPIError.instance(_COPY, None, error, errors, connection_invalidated=lost, dialect=dialect) from error
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
