@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -111,11 +112,9 @@ class EventLog:
     def _append_new(self, transaction: Transaction, batch: Sequence[Row]) -> list[int]:
         one_statement = transaction.manager.backend.name == "postgresql" and self._clock is None
         if one_statement and len(batch) < insertion.COPY_FROM:
-            parameters = {"count": len(batch), "events": insertion.few_as_json(batch)}
-            sql = insertion.APPEND_FEW["postgresql"]
-            positions = [row[0] for row in transaction.connection.exec_driver_sql(sql, parameters)]
+            positions = insertion.append_few(transaction, batch)
             if positions:
-                return sorted(positions)
+                return positions
         last = head.reserve(transaction, len(batch), self._clock)
         insertion.insert(transaction, batch, last.position, last.now)
         return list(range(last.position + 1, last.position + len(batch) + 1))
@@ -178,13 +177,15 @@ class EventLog:
 
     def head(self) -> int:
         """The position of the newest event; 0 in an empty log."""
-        return self._of_head("position")
+        position: int = self._of_head("position")
+        return position
 
     def log_id(self) -> str:
         """What names this log, through copies and restores."""
-        return self._of_head("log_id")
+        log_id: str = self._of_head("log_id")
+        return log_id
 
-    def _of_head(self, column: str) -> object:
+    def _of_head(self, column: str) -> Any:
         self.manager.ensure_schema()
         with self.manager.connect() as connection:
             return connection.execute(sa.select(head_table.c[column]).where(head_table.c.id == 1)).scalar_one()

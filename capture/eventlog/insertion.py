@@ -14,7 +14,6 @@ from sqlalchemy.exc import DBAPIError
 
 from capture import clock
 from capture.database.manager import Transaction
-from capture.database.twin import twin
 from capture.events.content import Prepared, digest
 
 COLUMNS = (
@@ -44,9 +43,7 @@ _COPY = f"COPY agents_events ({_NAMES}) FROM STDIN"
 
 # PostgreSQL below COPY_FROM rows: the head's update and the insert as one statement, one round trip. The payload goes
 # in as `json`, whose text the server keeps to the byte. The WHERE leaves nothing to insert when the log was moved.
-APPEND_FEW = twin(
-    sqlite=None,
-    postgresql=f"""
+_APPEND_FEW = f"""
 WITH head AS (
     UPDATE agents_head
        SET position = position + %(count)s, recorded_at = greatest(recorded_at, clock_timestamp())
@@ -60,8 +57,7 @@ SELECT head.base + e.n, head.recorded_at, e.event_id, e.event_type, e.schema_ver
        n bigint, event_id uuid, event_type text, schema_version integer, stream_id text, agent_id text, run_id text,
        correlation_id text, causation_id text, trace_id text, occurred_at timestamptz, payload json, digest text)
 RETURNING position
-""",
-)
+"""
 
 COPY_FROM = 20
 """From so many rows on COPY under the head's lock is faster than one statement (measured on PostgreSQL 15 and 18)."""
@@ -132,8 +128,21 @@ def _copy_line(row: Row) -> bytes:
     return b"%s\t%s\t\\\\x%s\n" % (fields.encode(), payload, event_digest.hex().encode())
 
 
-def few_as_json(batch: Sequence[Row]) -> str:
-    """The parameter of `APPEND_FEW`: a JSON list with each payload's text as it is."""
+def append_few(transaction: Transaction, batch: Sequence[Row]) -> list[int]:
+    """Lock the head, give out positions and insert, in one statement (PostgreSQL).
+
+    Returns:
+        The positions, in the order of the batch; none when the log was moved.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: An event id is in the log already.
+    """
+    parameters = {"count": len(batch), "events": _few_as_json(batch)}
+    return sorted(row[0] for row in transaction.connection.exec_driver_sql(_APPEND_FEW, parameters))
+
+
+def _few_as_json(batch: Sequence[Row]) -> str:
+    """A JSON list with each payload's text as it is."""
     from pydantic_core import to_json
 
     items = []

@@ -82,7 +82,7 @@ def _in_order(rows: Iterable[Stored]) -> Iterator[Stored]:
 
 
 def _prepared(row: Stored) -> Prepared:
-    return Prepared(*row[1:10], clock.to_text(row.occurred_at), row.payload.encode())  # type: ignore[arg-type]
+    return Prepared(*row[1:10], clock.to_text(row.occurred_at), row.payload.encode())
 
 
 def _restore_approval(transaction: Transaction, row: Stored, approved: dict[tuple[str, int, str], Stored]) -> None:
