@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from capture import plugins as _plugins
     from capture.clock import Clock as Clock
     from capture.clock import from_text as from_text
     from capture.clock import to_text as to_text
     from capture.clock import utc_now as utc_now
+    from capture.database import retry as _retry
     from capture.database import tables as tables
     from capture.database.manager import DatabaseManager as DatabaseManager
-    from capture.database.retry import refused as is_refused
-    from capture.database.retry import transient as is_transient
     from capture.database.transaction import Transaction as Transaction
     from capture.database.types import JsonText as JsonText
     from capture.database.types import UtcTime as UtcTime
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from capture.eventlog.decision import Decision as Decision
     from capture.eventlog.event_log import EventLog as EventLog
     from capture.eventlog.follower import Follower as Follower
+    from capture.events import registry as _registry
     from capture.events.content import Prepared as Prepared
     from capture.events.decoding import decode as decode
     from capture.events.event import Event as Event
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
     from capture.events.recorded import Recorded as Recorded
     from capture.events.recorded import Stored as Stored
     from capture.events.recorded import UnknownEvent as UnknownEvent
-    from capture.events.registry import find as find_event
-    from capture.events.registry import known as known_events
     from capture.events.upcasting import upcasts as upcasts
     from capture.identifiers import derived_id as derived_id
     from capture.identifiers import new_id as new_id
@@ -61,7 +60,6 @@ if TYPE_CHECKING:
     from capture.names.module_db import ModuleDB as ModuleDB
     from capture.names.module_db import table as table
     from capture.names.owners import claim as claim
-    from capture.plugins import load as load_plugins
     from capture.settings import Settings as Settings
     from capture.sources.structlog import CaptureProcessor as CaptureProcessor
     from capture.writer.adoption import recover_journals as recover_journals
@@ -71,6 +69,9 @@ if TYPE_CHECKING:
     from capture.writer.emit import emit_async as emit_async
     from capture.writer.emit import flush as flush
     from capture.writer.emit import flush_async as flush_async
+
+    find_event, known_events, load_plugins = _registry.find, _registry.known, _plugins.load
+    is_refused, is_transient = _retry.refused, _retry.transient
 
 _INNER = {
     "AnyRecorded": ("events.recorded", "AnyRecorded"),
