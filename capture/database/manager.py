@@ -289,6 +289,7 @@ class DatabaseManager:
 
     def dispose_after_fork(self) -> None:
         """Leave the parent's connections and transactions to it. Runs by itself in every forked child."""
+        _LEFT_TO_THE_PARENT.extend(self._running.values())
         self._running = {}
         self.backend.forget()
 
@@ -327,6 +328,9 @@ def _roll_back(transaction: Transaction) -> None:
         with suppress(sqlalchemy.exc.DBAPIError):
             transaction.connection.rollback()
 
+
+_LEFT_TO_THE_PARENT: list[Transaction] = []
+"""Kept, since SQLAlchemy rolls a connection back when nobody holds it any more: on the parent's socket."""
 
 _MANAGERS: weakref.WeakSet[DatabaseManager] = weakref.WeakSet()
 

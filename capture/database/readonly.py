@@ -92,6 +92,9 @@ def keep_the_log(action: int, first: str | None, second: str | None, _database: 
         refused = first in LOG_TABLES
     elif action in _ON_A_TABLE_SECOND:
         refused = second in LOG_TABLES
+    elif action in (sqlite3.SQLITE_CREATE_TEMP_TABLE, sqlite3.SQLITE_CREATE_TEMP_VIEW):
+        # A temporary table is found before the real one of the same name: what is appended would be gone.
+        refused = (first or "").lower() in LOG_TABLES
     elif action == sqlite3.SQLITE_PRAGMA:
         refused = second is not None and (first or "").lower() in _DANGEROUS_PRAGMAS
     elif action == sqlite3.SQLITE_FUNCTION:

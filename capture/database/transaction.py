@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from capture.database.parameters import Parameters, Statement, bind, bind_query
+from capture.errors import BadStatement
+
+_NOT_HERE = frozenset(
+    {"abort", "begin", "commit", "copy", "end", "prepare", "release", "rollback", "savepoint", "start"}
+)
+"""What would end the transaction under its block, or (COPY) leave the connection waiting for rows."""
 
 if TYPE_CHECKING:
     from capture.database.manager import DatabaseManager
@@ -48,6 +54,12 @@ class Transaction:
 
     def write(self, statement: Statement) -> int:
         """Run a statement that is bound already."""
+        first = statement.tokens[0].text
+        if first in _NOT_HERE:
+            raise BadStatement(
+                f"a statement that takes part in a transaction was expected, found {first.upper()}",
+                hint="transaction() begins and ends transactions",
+            )
         try:
             return self.manager.backend.write(self.connection, statement)
         except BaseException as error:

@@ -6,6 +6,8 @@ transaction that a query has begun, so that nothing can switch it back.
 
 from __future__ import annotations
 
+import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, cast
@@ -14,9 +16,10 @@ import psycopg
 import sqlalchemy
 from psycopg import pq
 from psycopg.types.string import TextLoader
-from sqlalchemy import Connection, Engine, Table, create_engine
+from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.engine import URL
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from capture.database import readonly
 from capture.database.parameters import Statement
@@ -29,6 +32,7 @@ _DEFINITIONS = 0x636F7079_6465736B
 _READ_ONLY = ("25006", "25001")
 _COUNTED = ("INSERT", "UPDATE", "DELETE", "MERGE")
 _CONNECT_SECONDS = 10
+_IDLE_SECONDS = 30.0
 
 
 class PostgresqlBackend:
@@ -52,13 +56,14 @@ class PostgresqlBackend:
         self._engine: Engine = create_engine(
             url,
             isolation_level="READ COMMITTED",
-            pool_pre_ping=True,
             pool_size=5,
             max_overflow=10,
             use_native_hstore=False,
             connect_args=arguments,
         )
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        event.listen(self._engine, "checkin", _note_the_time)
+        event.listen(self._engine, "checkout", _refuse_a_dead_connection)
 
     def open(self) -> Connection:
         """Open a connection in autocommit: a reader that stays idle in a transaction would hold up a table's swap."""
@@ -186,6 +191,29 @@ class PostgresqlBackend:
 
 
 _LEFT_TO_THE_PARENT: list[object] = []
+
+
+def _note_the_time(_raw: psycopg.Connection[Any] | None, entry: ConnectionPoolEntry) -> None:
+    entry.info["back_at"] = time.monotonic()
+
+
+def _refuse_a_dead_connection(raw: psycopg.Connection[Any], entry: ConnectionPoolEntry, _proxy: object) -> None:
+    """Have the pool make a new connection in place of one that died while nobody used it.
+
+    A server that goes away says so, or at least closes its end: then there is something to read, which costs a
+    microsecond to see. A ping (SQLAlchemy's `pool_pre_ping`) costs a round trip, a fifth of a short transaction: it is
+    left for a connection with something to read, and for one so long idle that the network may have dropped it.
+    """
+    try:
+        poll = select.poll()
+        poll.register(raw.fileno(), select.POLLIN)
+        if poll.poll(0) or time.monotonic() - entry.info.get("back_at", time.monotonic()) > _IDLE_SECONDS:
+            with raw.cursor() as cursor:
+                cursor.execute("")
+            raw.rollback()
+    except psycopg.Error as error:
+        raise sqlalchemy.exc.InvalidatePoolError from error
+
 
 # A query first: from then on PostgreSQL itself refuses to make the transaction writable again.
 _ALONE = ("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SELECT 1", "ROLLBACK")

@@ -115,7 +115,7 @@ class SqliteBackend:
             except BaseException:
                 connection.close()
                 raise
-        except sqlalchemy.exc.DBAPIError as error:
+        except (sqlalchemy.exc.DBAPIError, sqlite3.Error) as error:
             self._writing.release()
             raise self.explain(error) or error from error
         except BaseException:
@@ -131,11 +131,6 @@ class SqliteBackend:
             self._writing.release()
 
     def _checked_out(self, engine: Engine) -> Connection:
-        if not self.path.parent.is_dir():
-            raise DatabaseUnavailable(
-                f"the folder of the database does not exist: {self.path.parent}",
-                hint="make the folder, or set DATABASE_URL to another file",
-            )
         try:
             return engine.connect()
         except (sqlalchemy.exc.DBAPIError, sqlite3.Error) as error:
@@ -235,6 +230,11 @@ class SqliteBackend:
                 f"{self.path} {state}; nothing was written",
                 hint="set DATABASE_URL to another file, or restore this one from a backup",
             )
+        if code == sqlite3.SQLITE_CANTOPEN and not self.path.parent.is_dir():
+            return DatabaseUnavailable(
+                f"the folder of the database does not exist: {self.path.parent}",
+                hint="make the folder, or set DATABASE_URL to another file",
+            )
         if code in _UNAVAILABLE:
             return DatabaseUnavailable(
                 f"the database {self.path} can't be used: {_UNAVAILABLE[code]}",
@@ -268,7 +268,8 @@ _LEFT_TO_THE_PARENT: list[object] = []
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # On the driver's connection: a statement through SQLAlchemy costs a fifth of a short transaction.
+    _raw(connection).execute("BEGIN IMMEDIATE")
 
 
 def _write_ahead(raw: sqlite3.Connection) -> None:

@@ -29,8 +29,11 @@ _ONE_AT_A_TIME = threading.Lock()
 
 def ensure(manager: DatabaseManager) -> None:
     """See that the schema is current; make it in an empty database. See `DatabaseManager.ensure_schema`."""
-    with manager.connect() as connection:
-        version = manager.backend.schema_version(connection)
+    try:
+        with manager.connect() as connection:
+            version = manager.backend.schema_version(connection)
+    except sqlalchemy.exc.DBAPIError as error:
+        raise manager.backend.explain(error) or error from error
     if version is None:
         upgrade(manager)
         return
@@ -57,15 +60,19 @@ def upgrade(manager: DatabaseManager) -> tuple[str | None, str]:
             _refuse_newer(manager, before)
         with backend.migrating(connection), _ONE_AT_A_TIME:
             _run_alembic(connection)
+        transaction.after_commit(backend.after_migration)
+        return before
+
+    def whole(transaction: Transaction) -> str | None:
+        before = migrate(transaction)
+        transaction.after_commit(manager.schema_is_current)
         return before
 
     try:
-        before = manager.retrying(migrate, durable=True)
+        # Inside a running transaction it is that one's to be durable or not: SQLite can't change it half-way.
+        before = manager.retrying(whole, durable=not manager.in_transaction())
     except (sqlalchemy.exc.DBAPIError, DatabaseUnavailable) as error:
         raise _not_allowed(manager, error) or error from error
-    manager.schema_is_current()
-    if before != REVISIONS[-1]:
-        manager.backend.after_migration()
     return before, REVISIONS[-1]
 
 
