@@ -9,7 +9,7 @@ from capture.events import registry
 from projections.registry import installed
 from review.evolution import OPEN_TO_ITS_AGENT
 from review.output import State
-from review.states import MOVES, Move
+from review.states import MOVES, Guard, Move
 from tests.documentation.checkout import blocks, read, table
 
 PAGE = "ARCHITECTURE.md"
@@ -29,9 +29,19 @@ def _moves() -> list[str]:
         lines.setdefault((command, move), []).append(state)
     rows = []
     for (command, move), states in lines.items():
-        guards = " ".join((guard.__doc__ or "").strip() for guard in move.guards) or "always"
+        guards = ", ".join(_spoken(guard) for guard in move.guards) or "always"
         rows.append(f"| `{command.__name__}` | {_names(states)} | {_names(move.to)} | {move.who} | {guards} |")
     return rows
+
+
+def _guards() -> list[str]:
+    """A line for each guard: its name, and the sentence that must hold."""
+    guards = {guard: None for move in MOVES.values() for guard in move.guards}
+    return [f"| {_spoken(guard)} | {(guard.__doc__ or '').strip()} |" for guard in guards]
+
+
+def _spoken(guard: Guard) -> str:
+    return guard.__name__.replace("_", " ")
 
 
 def _agents_moves() -> list[str]:
@@ -68,6 +78,11 @@ def test_each_move_stands_in_the_table() -> None:
     rows = [*_agents_moves(), *_moves()]
     assert "\n".join(rows) in read(PAGE), "\n" + "\n".join(rows)
     assert len(table(PAGE, "## The states of an output")) == len(rows)
+
+
+def test_each_guard_stands_in_its_table() -> None:
+    """The table of guards says of each what must hold, in the words of the code."""
+    assert "\n".join(_guards()) in read(PAGE), "\n" + "\n".join(_guards())
 
 
 def test_the_diagram_is_drawn_from_the_moves() -> None:
