@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from capture.errors import InvalidEvent as InvalidEvent
     from capture.errors import InvalidName as InvalidName
     from capture.errors import JournalFull as JournalFull
+    from capture.errors import JournalUnavailable as JournalUnavailable
     from capture.errors import LogMoved as LogMoved
     from capture.errors import LogRewound as LogRewound
     from capture.errors import NamespaceCollision as NamespaceCollision
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from capture.identifiers import derived_id as derived_id
     from capture.identifiers import new_id as new_id
     from capture.media import attach as attach
+    from capture.media import stored as stored_media
     from capture.names.foundup_db import FoundupDB as FoundupDB
     from capture.names.grammar import check_name as check_name
     from capture.names.grammar import full_name as full_name
@@ -80,6 +82,7 @@ _INNER = {
     "DatabaseUnavailable": ("errors", "DatabaseUnavailable"),
     "Decision": ("eventlog.decision", "Decision"),
     "Follower": ("eventlog.follower", "Follower"),
+    "JournalUnavailable": ("errors", "JournalUnavailable"),
     "JsonText": ("database.types", "JsonText"),
     "NotFound": ("errors", "NotFound"),
     "Prepared": ("events.content", "Prepared"),
@@ -102,6 +105,7 @@ _INNER = {
     "load_plugins": ("plugins", "load"),
     "prepare": ("events.prepare", "prepare"),
     "recover_journals": ("writer.adoption", "recover_journals"),
+    "stored_media": ("media", "stored"),
     "tables": ("database.tables", ""),
     "to_text": ("clock", "to_text"),
     "utc_now": ("clock", "utc_now"),

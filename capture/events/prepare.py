@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from capture import clock
 from capture.errors import InvalidEvent
 from capture.events.content import Prepared, payload_bytes
 from capture.events.event import Event
-from capture.identifiers import new_id
+from capture.identifiers import new_id_text
 
 MAX_ID = 200
 """The longest agent, run, correlation, causation or trace id, in characters."""
+
+MAX_STREAM = 255
+"""The longest stream id, in characters."""
+
+_new_tuple = tuple.__new__
+_event_classes: set[type] = set()
+_checked: set[str] = set()
 
 
 def prepare(
@@ -41,44 +48,46 @@ def prepare(
     Raises:
         InvalidEvent: The event or one of the arguments can't be stored; the message says which and why.
     """
-    if not isinstance(event, Event) or not event.event_type:
-        raise InvalidEvent(f"an instance of an Event class with a type was expected, found {type(event).__name__}")
-    check_id("agent_id", agent_id)
-    for name, value in (
-        ("run_id", run_id),
-        ("correlation_id", correlation_id),
-        ("causation_id", causation_id),
-        ("trace_id", trace_id),
-    ):
-        if value is not None:
-            check_id(name, value)
-    if event_id is None:
-        event_id = new_id()
-    elif not isinstance(event_id, UUID):
-        try:
-            event_id = UUID(event_id)
-        except (ValueError, AttributeError, TypeError):
-            raise InvalidEvent(f"event_id is a UUID, found {event_id!r:.60}") from None
-    try:
-        time = clock.to_text(datetime.now(UTC) if occurred_at is None else occurred_at)
-    except (ValueError, AttributeError) as error:
-        raise InvalidEvent(f"occurred_at: {error}") from None
-    return Prepared(
-        str(event_id),
-        event.event_type,
-        event.schema_version,
-        event.stream_id(agent_id),
-        agent_id,
-        run_id,
-        correlation_id,
-        causation_id,
-        trace_id,
-        time,
-        payload_bytes(event),
+    kind = type(event)
+    if kind not in _event_classes:
+        if Event not in kind.__mro__ or not kind.event_type:
+            raise InvalidEvent(f"an instance of an Event class with a type was expected, found {kind.__name__}")
+        _event_classes.add(kind)
+    _check_once("agent_id", agent_id)
+    if run_id is not None:
+        _check_once("run_id", run_id)
+    if correlation_id is not None:
+        check_id("correlation_id", correlation_id)
+    if causation_id is not None:
+        check_id("causation_id", causation_id)
+    if trace_id is not None:
+        check_id("trace_id", trace_id)
+    stream_id = event.stream_id(agent_id)
+    if not (len(stream_id) <= MAX_STREAM and stream_id.isprintable()):
+        raise InvalidEvent(
+            f"{kind.stream_field} makes the stream id, of at most {MAX_STREAM} printable characters, "
+            f"found {stream_id!a:.80}"
+        )
+    # tuple.__new__ and not Prepared(…): half the time, and every event needs one.
+    return _new_tuple(
+        Prepared,
+        (
+            new_id_text() if event_id is None else _id_text(event_id),
+            kind.event_type,
+            kind.schema_version,
+            stream_id,
+            agent_id,
+            run_id,
+            correlation_id,
+            causation_id,
+            trace_id,
+            clock.now_text() if occurred_at is None else _time_text(occurred_at),
+            payload_bytes(event),
+        ),
     )
 
 
-def check_id(name: str, value: str) -> None:
+def check_id(name: str, value: object) -> None:
     """Refuse an id that would not survive a database, a file name or a screen.
 
     Raises:
@@ -89,3 +98,32 @@ def check_id(name: str, value: str) -> None:
             f"{name} is a text of 1 to {MAX_ID} printable characters without blanks around it, found {value!r:.80}",
             hint=f"set {name} to a plain name",
         )
+
+
+def _check_once(name: str, value: str) -> None:
+    # An agent and a run put out many events under one id.
+    try:
+        if value in _checked:
+            return
+    except TypeError:
+        pass  # not even hashable: check_id says what was expected
+    check_id(name, value)
+    if len(_checked) >= 1000:
+        _checked.clear()
+    _checked.add(value)
+
+
+def _id_text(event_id: UUID | str) -> str:
+    if isinstance(event_id, UUID):
+        return str(event_id)
+    try:
+        return str(UUID(event_id))
+    except (ValueError, AttributeError, TypeError):
+        raise InvalidEvent(f"event_id is a UUID, found {event_id!r:.60}") from None
+
+
+def _time_text(time: datetime) -> str:
+    try:
+        return clock.to_text(time)
+    except (ValueError, AttributeError) as error:
+        raise InvalidEvent(f"occurred_at: {error}") from None

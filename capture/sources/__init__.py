@@ -1,1 +1,1 @@
-"""."""
+"""Where events come from: logging and agent frameworks."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from capture.events.event import Event, JsonObject, OutputId, Value
-from capture.identifiers import new_id
+from capture.identifiers import new_id_text
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 digest as 64 lower-case hexadecimal digits."""
@@ -28,10 +28,6 @@ Confidence = Annotated[float, Field(ge=0, le=1)]
 """How sure the agent is: 0 (not at all) to 1 (certain)."""
 
 
-def _new_output_id() -> str:
-    return str(new_id())
-
-
 class Media(Value):
     """A picture, a video or another file that goes with an output, named by its digest.
 
@@ -47,7 +43,7 @@ class Media(Value):
 class Draft(Event):
     """The base of everything that must pass review before it may reach the world."""
 
-    output_id: OutputId = Field(default_factory=_new_output_id)
+    output_id: OutputId = Field(default_factory=new_id_text)
     channel: Channel
     identity: Line
     body: Body

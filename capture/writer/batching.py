@@ -1,0 +1,378 @@
+"""`BatchingWriter`: the journal and the queue on the agent's thread; `draining` commits them on a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from capture.errors import DatabaseUnavailable, JournalFull
+from capture.events.content import Prepared, encode
+from capture.settings import Settings
+from capture.writer import journal, lifecycle, quarantine
+from capture.writer.committing import Sink
+from capture.writer.draining import BATCH_BYTES, BATCH_EVENTS, Drain, Queued
+from capture.writer.gaps import Gaps
+from capture.writer.quarantine import Quarantined
+from capture.writer.reaching import OpenSink
+from capture.writer.segments import SEGMENT_BYTES, Segments
+from capture.writer.stats import Counts, Stats
+from capture.writer.waiting import Waiter, in_event_loop, refuse_in_event_loop, refuse_inside_decision
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from capture.database.manager import DatabaseManager
+
+MEMORY_BYTES = 64 * 1024 * 1024
+"""Records that wait beyond so many bytes are read back from the journal instead of being kept in memory."""
+
+
+class BatchingWriter:
+    """Takes prepared events, keeps them in a journal, and commits them in batches on a thread of its own.
+
+    When `submit` has returned, the event survives a kill of the process. Events are committed in the order in which
+    they were submitted.
+
+    Args:
+        database: The database; its URL; or None for the process's own `DatabaseManager`. Opened by the thread.
+        journal_folder: The folder of the journals; `COPYDESK_JOURNAL` when left out.
+        settings: What the environment asks for; read from it when left out.
+        full_wait: How long `submit` waits for room when the journal is full, in seconds; 0 in an event loop.
+        batch_events: The most events of one commit.
+        batch_bytes: The most bytes of one commit.
+        batch_age: How long the first event of a batch waits for others, in seconds.
+        segment_bytes: The size of a journal file.
+        journal_bytes: The bound of the journal; `COPYDESK_JOURNAL_BYTES` when left out.
+        memory_bytes: See `MEMORY_BYTES`.
+        agent_id: Who puts out `capture.gapped`.
+        open_sink: Opens what stands for the database: for tests.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseManager | str | None = None,
+        journal_folder: Path | str | None = None,
+        *,
+        settings: Settings | None = None,
+        full_wait: float = 1.0,
+        batch_events: int = BATCH_EVENTS,
+        batch_bytes: int = BATCH_BYTES,
+        batch_age: float = 0.02,
+        segment_bytes: int = SEGMENT_BYTES,
+        journal_bytes: int | None = None,
+        memory_bytes: int = MEMORY_BYTES,
+        agent_id: str | None = None,
+        open_sink: OpenSink | None = None,
+    ) -> None:
+        settings = Settings.from_environment() if settings is None else settings
+        self.full_wait = full_wait
+        self._folder = settings.journal if journal_folder is None else Path(journal_folder)
+        self._bound = settings.journal_bytes if journal_bytes is None else journal_bytes
+        self._segment_bytes = segment_bytes
+        self._memory_bytes = memory_bytes
+        self._agent_id = agent_id or settings.agent_id or "unnamed"
+        self._open_sink = _opener(database) if open_sink is None else open_sink
+        self._limits = (batch_events, batch_bytes, batch_age)
+        self._reset()
+        lifecycle.keep(self)
+
+    def _reset(self) -> None:
+        self._opening = threading.Lock()
+        self._segments: Segments | None = None
+        self._queue: deque[Queued] = deque()
+        self._counts = Counts()
+        self._drain: Drain | None = None
+        self._submitted = 0
+        self._bytes_in = 0
+        self.gaps = Gaps()
+
+    def submit(self, event: Prepared, *, durable: bool = False) -> None:
+        """Take an event.
+
+        Args:
+            event: What `prepare` made.
+            durable: Wait until it is committed so that it survives a power cut.
+
+        Raises:
+            JournalFull: There was no room in the journal within `full_wait`. The event was not taken.
+            JournalUnavailable: The journal's folder can't be written. The event was not taken.
+            WouldDeadlock: `durable` inside a decision or on the thread of an event loop.
+            EventConflict: `durable`, and its id is in the log with other content. It is in quarantine now.
+        """
+        if not durable:
+            self._put(journal.EVENT, encode(event), event, None, wait=self.full_wait)
+            return
+        refuse_in_event_loop("durable=True", "emit_async(event, durable=True)")
+        self._refuse_waiting("durable=True")
+        waiter = Waiter()
+        self._put(journal.EVENT, encode(event), event, waiter, wait=self.full_wait)
+        waiter.wait()
+        if waiter.error is not None:
+            raise waiter.error
+
+    def submit_or_drop(self, event: Prepared) -> bool:
+        """Take an event without ever waiting; without room it is counted and told later as `capture.gapped`.
+
+        Returns:
+            False when the event was dropped.
+        """
+        try:
+            self._put(journal.EVENT, encode(event), event, None, wait=0)
+        except Exception as error:  # noqa: BLE001 - a source that may not raise: whatever it is, it is counted and told
+            self._drop(event.event_type, error)
+            return False
+        return True
+
+    def submit_quarantine(self, record: Quarantined) -> bool:
+        """Take what can't be an event, on its way to quarantine; never waits.
+
+        Returns:
+            False when there was no room.
+        """
+        try:
+            self._put(journal.QUARANTINED, quarantine.encode(record), record, None, wait=0)
+        except Exception as error:  # noqa: BLE001 - as in submit_or_drop
+            self._drop(record.event_type or "unknown", error)
+            return False
+        return True
+
+    async def submit_async(self, event: Prepared, *, durable: bool = False) -> None:
+        """As `submit`, without blocking the event loop."""
+        import asyncio
+
+        waiter, answered = self._async_waiter() if durable else (None, None)
+        data, until = encode(event), time.monotonic() + self.full_wait
+        while True:
+            try:
+                self._put(journal.EVENT, data, event, waiter, wait=0)
+                break
+            except JournalFull:
+                if time.monotonic() >= until:
+                    raise
+                await asyncio.sleep(min(0.01, self.full_wait))
+        if waiter is not None and answered is not None:
+            await answered.wait()
+            if waiter.error is not None:
+                raise waiter.error
+
+    def flush(self, timeout: float | None = 10.0) -> bool:
+        """Wait until everything that was submitted before is committed.
+
+        Args:
+            timeout: In seconds; None waits for ever.
+
+        Returns:
+            False when it was not committed in time. Nothing is lost then: it is in the journal.
+
+        Raises:
+            WouldDeadlock: Inside a decision, or on the thread of an event loop.
+        """
+        refuse_in_event_loop("flush", "flush_async(timeout)")
+        self._refuse_waiting("flush")
+        waiter = Waiter()
+        if not self._ask(waiter):
+            return self._is_empty()
+        return waiter.wait(timeout) and waiter.error is None
+
+    async def flush_async(self, timeout: float | None = 10.0) -> bool:
+        """As `flush`, without blocking the event loop."""
+        import asyncio
+
+        waiter, answered = self._async_waiter()
+        if not self._ask(waiter):
+            return self._is_empty()
+        try:
+            await asyncio.wait_for(answered.wait(), timeout)
+        except TimeoutError:
+            return False
+        return waiter.error is None
+
+    def close(self, timeout: float | None = 10.0) -> bool:
+        """Commit what is waiting and let go of database and journal. What is submitted later opens both again.
+
+        Args:
+            timeout: In seconds; None waits for ever.
+
+        Returns:
+            False when something stayed behind; the journal keeps it, and the next process adopts it.
+        """
+        drain, segments = self._drain, self._segments
+        if drain is None or segments is None:
+            return True
+        done = drain.stop(timeout)
+        with self._opening:
+            if drain.ended and self._drain is drain:
+                self._let_go(segments)
+        return done
+
+    def stats(self) -> Stats:
+        """What the writer did, in counts."""
+        segments, done = self._segments, self._counts
+        return Stats(
+            submitted=self._submitted,
+            committed=done.committed,
+            quarantined=done.quarantined,
+            waiting=self._submitted - done.settled,
+            dropped=self.gaps.dropped,
+            batches=done.batches,
+            durable_batches=done.durable_batches,
+            failures=done.failures,
+            adopted=done.adopted,
+            journal_bytes=segments.size if segments is not None else 0,
+            segments=len(segments) if segments is not None else 0,
+            last_error=done.last_error,
+        )
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: journal, queue and thread belong to the parent, which goes on with them."""
+        self._reset()
+
+    def _put(self, kind: int, data: bytes, record: Prepared | Quarantined, waiter: Waiter | None, wait: float) -> None:
+        segments = self._segments
+        if segments is None:
+            segments = self._open()
+        try:
+            self._write(segments, kind, data, record, waiter)
+        except JournalFull:
+            if wait <= 0 or in_event_loop():
+                raise
+            self._write_when_room(segments, kind, data, record, waiter, until=time.monotonic() + wait)
+        drain = self._drain
+        if drain is None:
+            drain = self._start(segments)
+        if waiter is None and not drain.idle:
+            return
+        if drain.ended:
+            # The writer was closed while this event came, into a journal that is an orphan now. Twice is once.
+            with self._opening:
+                if self._drain is drain:
+                    self._let_go(segments)
+            self._put(kind, data, record, waiter, wait=wait)
+        elif waiter is None:
+            drain.wake.set()
+        else:
+            drain.hurry()
+            if not drain.is_alive() and not drain.ended:
+                waiter.answer(_no_thread())
+
+    def _let_go(self, segments: Segments) -> None:
+        self._segments = self._drain = None
+        segments.release()
+        # What was not committed is in the journal, and whoever opens the next one adopts it.
+        left = [item[3] for item in self._queue if item[0] is not None]
+        self._counts.settled += len(left)
+        self._counts.bytes_out += sum(left)
+        self._queue.clear()
+
+    def _write(
+        self, segments: Segments, kind: int, data: bytes, record: Prepared | Quarantined, waiter: Waiter | None
+    ) -> None:
+        size = len(data)
+        # Under one lock, so that the order of commits is the order of `emit`.
+        with segments.lock:
+            segment, offset, sequence = segments.append(kind, data)
+            self._submitted += 1
+            self._bytes_in += size
+            kept = record if self._bytes_in - self._counts.bytes_out <= self._memory_bytes else None
+            self._queue.append((segment, offset, sequence, size, kept, waiter))
+
+    def _write_when_room(
+        self,
+        segments: Segments,
+        kind: int,
+        data: bytes,
+        record: Prepared | Quarantined,
+        waiter: Waiter | None,
+        *,
+        until: float,
+    ) -> None:
+        while True:
+            segments.room.clear()
+            try:
+                self._write(segments, kind, data, record, waiter)
+                return
+            except JournalFull:
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise
+                segments.room.wait(left)
+
+    def _open(self) -> Segments:
+        with self._opening:
+            if self._segments is None:
+                self._segments = Segments(self._folder, bound=self._bound, segment_bytes=self._segment_bytes)
+            return self._segments
+
+    def _start(self, segments: Segments) -> Drain:
+        with self._opening:
+            if self._drain is None:
+                events, size, age = self._limits
+                self._drain = Drain(
+                    self._queue,
+                    segments,
+                    self.gaps,
+                    self._counts,
+                    self._open_sink,
+                    folder=self._folder,
+                    agent_id=self._agent_id,
+                    batch_events=events,
+                    batch_bytes=size,
+                    batch_age=age,
+                )
+                lifecycle.at_exit()
+                # RuntimeError: the interpreter is ending and starts no more threads. The journal keeps the event.
+                with suppress(RuntimeError):
+                    self._drain.start()
+            return self._drain
+
+    def _ask(self, waiter: Waiter) -> bool:
+        """Leave a question in the queue; False when no thread is there to answer it."""
+        drain = self._drain
+        if drain is None or not drain.is_alive():
+            return False
+        self._queue.append((None, 0, 0, 0, None, waiter))
+        drain.hurry()
+        if drain.ended:
+            waiter.answer(_no_thread())
+        return True
+
+    def _async_waiter(self) -> tuple[Waiter, asyncio.Event]:
+        self._refuse_waiting("waiting for a commit")
+        import asyncio
+
+        loop, answered = asyncio.get_running_loop(), asyncio.Event()
+        return Waiter(lambda: loop.call_soon_threadsafe(answered.set)), answered
+
+    def _refuse_waiting(self, what: str) -> None:
+        refuse_inside_decision(what)
+        if self._drain is not None:
+            self._drain.refuse_waiting(what)
+
+    def _is_empty(self) -> bool:
+        return not self._queue and not self.gaps.open
+
+    def _drop(self, event_type: str, error: Exception) -> None:
+        self.gaps.count(event_type, str(error))
+        drain = self._drain
+        if drain is not None and drain.idle:
+            drain.wake.set()
+
+
+def _no_thread() -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        "the writer is closed, or the interpreter is ending and starts no more threads",
+        hint="the event is in the journal, and the next process to start commits it",
+    )
+
+
+def _opener(database: DatabaseManager | str | None) -> OpenSink:
+    def open_sink() -> Sink:
+        from capture.writer.sink import DatabaseSink
+
+        return DatabaseSink(database)
+
+    return open_sink

@@ -1,0 +1,189 @@
+"""The journal of this process: its segments, their bound in bytes, and when one may be given up.
+
+A segment is given up only after a commit that survives a power cut and follows its last record. On SQLite such a commit
+covers the earlier ones of the same write-ahead log, so one a second, or one a segment, is enough.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import logging
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from threading import Event, RLock
+
+from capture.errors import JournalFull, JournalUnavailable
+from capture.writer import journal
+from capture.writer.owner import Owner
+from capture.writer.segment import Segment
+
+SEGMENT_BYTES = 4 * 1024 * 1024
+"""The size of a segment, unless one record needs more or the journal's bound is small."""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_log = logging.getLogger("copydesk.writer")
+
+
+class Segments:
+    """The journal that this process writes.
+
+    Args:
+        folder: The journal folder.
+        bound: The most bytes that all segments may have together.
+        segment_bytes: The size of one.
+    """
+
+    def __init__(self, folder: Path, *, bound: int, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.lock = RLock()
+        self.room = Event()
+        self.bound = bound
+        self.segment_bytes = max(min(segment_bytes, bound // 4), journal.SEGMENT_OVERHEAD + 4096)
+        self._owner = Owner(folder)
+        self._numbers = itertools.count(1)
+        self._active: Segment | None = None
+        self._spare: Segment | None = None
+        self._all: dict[int, Segment] = {}
+        self._log_id = journal.UNKNOWN_LOG
+        self._writing = False
+
+    @property
+    def name(self) -> str:
+        """The owner's name, which the files begin with."""
+        return self._owner.name
+
+    @property
+    def size(self) -> int:
+        """Bytes of all segments together, the spare one included."""
+        return sum(segment.size for segment in list(self._all.values()))
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def append(self, kind: int, payload: bytes) -> tuple[Segment, int, int]:
+        """Write a record. The caller holds `lock`.
+
+        A signal handler or a finalizer may run in the middle of this on the same thread and emit. Its record gets a
+        segment of its own: the outer one is half written, and waiting for it would never end.
+
+        Returns:
+            The segment, the offset of the record in it, and its sequence.
+
+        Raises:
+            JournalFull: There is no room within the bound, or on the disk.
+            JournalUnavailable: The folder can't be written.
+        """
+        if self._writing:
+            segment = self._make(len(payload))
+            return segment, segment.append(kind, payload), segment.sequence
+        self._writing = True
+        try:
+            active = self._active
+            if active is not None:
+                offset = active.append(kind, payload)
+                if offset >= 0:
+                    return active, offset, active.sequence
+            active = self._next(len(payload))
+            return active, active.append(kind, payload), active.sequence
+        finally:
+            self._writing = False
+
+    def wants_spare(self) -> bool:
+        """True when the next segment should be made ready."""
+        active = self._active
+        return (
+            self._spare is None
+            and active is not None
+            and active.is_half_full()
+            and self.size + self.segment_bytes <= self.bound
+        )
+
+    def make_spare(self) -> None:
+        """Make the next segment ready, away from the agent's thread. A full disk is no matter here."""
+        try:
+            with self.lock:
+                spare = self._make(0)
+        except (JournalFull, JournalUnavailable):
+            return
+        spare.prefault(lambda: time.sleep(0))
+        self._spare = spare
+
+    def is_active(self, segment: Segment) -> bool:
+        """True while records may still be added to a segment."""
+        return segment is self._active
+
+    def name_log(self, log_id: bytes) -> None:
+        """Say which log the records are for, in every segment."""
+        with self.lock:
+            self._log_id = log_id
+            for segment in list(self._all.values()):
+                segment.name_log(log_id)
+
+    def give_up(self, segment: Segment) -> None:
+        """Delete a segment whose records are all in the log for good."""
+        with self.lock:
+            self._all.pop(segment.number, None)
+            if segment is self._active:
+                self._active = None
+        segment.delete()
+        self.room.set()
+
+    def retire(self, segments: Iterable[Segment]) -> None:
+        """Add nothing more to these: the disk refused to keep what they hold."""
+        with self.lock:
+            for segment in segments:
+                if segment is self._active:
+                    self._active = None
+                if segment is self._spare:
+                    self._spare = None
+
+    def of_records(self) -> list[Segment]:
+        """The segments that hold records, in order."""
+        return [segment for segment in list(self._all.values()) if segment.sequence]
+
+    def release(self) -> None:
+        """Let go of the journal: what is left in it is for the next process to adopt."""
+        with self.lock:
+            for segment in list(self._all.values()):
+                if segment.sequence:
+                    segment.close()
+                else:
+                    segment.delete()
+            self._all.clear()
+            self._active = self._spare = None
+            self._owner.release()
+
+    def _next(self, length: int) -> Segment:
+        spare = self._spare
+        if spare is not None and length + journal.FRAME_OVERHEAD + journal.SEGMENT_OVERHEAD <= spare.size:
+            self._spare = None
+            self._active = spare
+        else:
+            self._active = self._make(length)
+        return self._active
+
+    def _make(self, length: int) -> Segment:
+        needed = length + journal.FRAME_OVERHEAD + journal.SEGMENT_OVERHEAD
+        size = max(self.segment_bytes, -(-needed // 4096) * 4096)
+        held = self.size
+        if held + size > self.bound:
+            raise JournalFull(
+                f"the journal holds {held:,} bytes of at most {self.bound:,} and {size:,} more are needed",
+                hint="the database is away or slow: see `copydesk db status`, or raise COPYDESK_JOURNAL_BYTES",
+            )
+        number = next(self._numbers)
+        try:
+            segment = Segment.create(self._owner.segment(number), number, size, self._log_id)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise JournalFull(
+                    f"the disk has no room for {size:,} more bytes of the journal in {self._owner.folder}",
+                    hint="free some, or set COPYDESK_JOURNAL to a folder on another disk",
+                ) from error
+            raise JournalUnavailable(
+                f"the journal folder {self._owner.folder} can't be written: {error}",
+                hint="make it writable for this user, or set COPYDESK_JOURNAL to another folder",
+            ) from error
+        self._all[number] = segment
+        return segment
