@@ -1,5 +1,6 @@
 """What keeps `execute_query` from writing, and the log append-only on SQLite.
 
+Two lines: the words of a statement, which give a clear answer, and the database itself, which words can't talk round.
 SQLite asks an authorizer about every action when a statement is prepared (https://www.sqlite.org/c3ref/set_authorizer.html).
 Naive guards can be left by the statement itself: `PRAGMA query_only=OFF`, ATTACH and `VACUUM INTO` under `mode=ro`.
 An authorizer that allows what reads need, and nothing else, can't.
@@ -8,7 +9,6 @@ An authorizer that allows what reads need, and nothing else, can't.
 from __future__ import annotations
 
 import sqlite3
-from itertools import pairwise
 
 from capture.database.parameters import Token
 from capture.database.tables import LOG_TABLES
@@ -105,9 +105,12 @@ def keep_the_log(action: int, first: str | None, second: str | None, _database: 
 
 
 _QUERIES = frozenset({"select", "with", "values", "table", "show", "explain"})
-"""How a statement that reads begins, behind any opening brackets."""
+"""How a statement that reads begins, behind any opening brackets. SQLite's authorizer judges PRAGMA further."""
 
-_ACT = frozenset(
+_CHANGES = frozenset({("delete", "from"), ("insert", "into"), ("merge", "into")})
+"""How a statement that writes begins inside another one, behind an opening bracket. So does UPDATE and a name."""
+
+_ACT = _FUNCTIONS_THAT_ACT | frozenset(
     {
         "crosstab",
         "cursor_to_xml",
@@ -158,29 +161,40 @@ _ACT_PREFIXES = (
 """Functions of PostgreSQL that act although the transaction is read only, or that run a statement given as text."""
 
 
-def refuse_what_read_only_lets_through(tokens: tuple[Token, ...]) -> None:
-    """A second line in front of PostgreSQL's READ ONLY, which holds rows and tables but not sessions, files and locks.
+def refuse_what_is_no_query(tokens: tuple[Token, ...], backend: str) -> None:
+    """Refuse by its words what is no query: the first of two lines.
+
+    The second is the database's own (the authorizer, READ ONLY), which no wording gets past but which has gaps of its
+    own: PostgreSQL's holds rows and tables, not sessions, files and locks.
 
     Args:
         tokens: The statement, as `capture.database.parameters` took it apart.
+        backend: `sqlite` or `postgresql`.
 
     Raises:
-        ReadOnlyViolation: The statement is no query, or calls a function that acts.
+        ReadOnlyViolation: The statement is no query, has one that writes inside, or calls a function that acts.
     """
-    first = next((token for token in tokens if token.text != "("), None)
-    if first is None or first.kind != "word" or first.text not in _QUERIES:
+    first = next((token for token in tokens if token.text != "("), tokens[0])
+    if first.kind != "word" or (first.text not in _QUERIES and (backend, first.text) != ("sqlite", "pragma")):
         raise ReadOnlyViolation(
-            f"a query was expected (SELECT, WITH, VALUES, TABLE, SHOW or EXPLAIN), found {tokens[0].text!a:.40}",
+            f"a query was expected (SELECT, WITH, VALUES, TABLE, SHOW or EXPLAIN), found {first.text!a:.40}",
             hint="execute_write runs statements that write",
         )
-    for token, behind in pairwise((*tokens, Token("end", ""))):
-        if token.kind not in ("word", "name"):
-            continue
-        if token.text[:2] in ("u&", "U&"):
-            raise ReadOnlyViolation('a name with Unicode escapes (U&"…") hides what it names; write it plainly')
-        name = token.text.strip('"').lower()
-        if behind.text == "(" and (name in _ACT or name.startswith(_ACT_PREFIXES)):
+    end = Token("end", "")
+    for token, behind, last in zip(tokens, (*tokens[1:], end), (*tokens[2:], end, end), strict=False):
+        if token.text == "(" and (
+            (behind.text, last.text) in _CHANGES or (behind.text == "update" and last.kind in ("word", "name"))
+        ):
             raise ReadOnlyViolation(
-                f"{name}() acts although the transaction only reads",
-                hint="execute_write runs statements that act",
+                f"a query was expected, found {behind.text.upper()} inside it",
+                hint="execute_write runs statements that write",
             )
+        if token.kind == "name" and token.text[:2] in ("u&", "U&"):
+            raise ReadOnlyViolation('a name with Unicode escapes (U&"…") hides what it names; write it plainly')
+        if token.kind in ("word", "name") and behind.text == "(":
+            name = token.text.strip('"`[]').lower()
+            if name in _ACT or name.startswith(_ACT_PREFIXES):
+                raise ReadOnlyViolation(
+                    f"{name}() acts although the statement only reads",
+                    hint="execute_write runs statements that act",
+                )

@@ -115,13 +115,20 @@ def repeating(
     except Exception as error:
         if not transient(error):
             raise
-    from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_exponential_jitter
+    from tenacity import (
+        Retrying,
+        retry_if_exception,
+        stop_after_attempt,
+        stop_after_delay,
+        wait_exponential,
+        wait_random,
+    )
 
     sleep(0.01)
     again = Retrying(
         retry=retry_if_exception(transient),
         stop=stop_after_attempt(ATTEMPTS - 1) | stop_after_delay(SECONDS),
-        wait=wait_exponential_jitter(initial=0.02, max=2.0, jitter=0.05),
+        wait=wait_exponential(multiplier=0.02, max=2.0) + wait_random(0, 0.05),
         sleep=sleep,
         reraise=True,
     )

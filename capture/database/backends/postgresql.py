@@ -62,8 +62,13 @@ class PostgresqlBackend:
             connect_args=arguments,
         )
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reached = False
+        event.listen(self._engine, "connect", self._note_that_it_is_there)
         event.listen(self._engine, "checkin", _note_the_time)
         event.listen(self._engine, "checkout", _refuse_a_dead_connection)
+
+    def _note_that_it_is_there(self, _raw: object, _entry: ConnectionPoolEntry) -> None:
+        self._reached = True
 
     def open(self) -> Connection:
         """Open a connection in autocommit: a reader that stays idle in a transaction would hold up a table's swap."""
@@ -94,7 +99,9 @@ class PostgresqlBackend:
                 hint="close connections and transactions sooner, or use fewer threads",
             ) from error
         except (sqlalchemy.exc.DBAPIError, psycopg.Error) as error:
-            raise self.explain(error) or error from error
+            # A server that was there before may come back, and its error is passed on as one that passes; one that was
+            # never reached has most often a mistake in its URL, which no repeating mends.
+            raise self.explain(error) or error from (error if self._reached else None)
 
     def make_durable(self, connection: Connection) -> None:
         """Wait for the disk at commit; where the server waits for more than that already, leave it so."""
@@ -105,7 +112,7 @@ class PostgresqlBackend:
 
     def query(self, connection: Connection, statement: Statement, *, joined: bool) -> list[dict[str, Any]]:
         """Run one statement in a READ ONLY transaction, or in a read-only savepoint of the one that runs."""
-        readonly.refuse_what_read_only_lets_through(statement.tokens)
+        readonly.refuse_what_is_no_query(statement.tokens, self.name)
         raw = _raw(connection)
         enter, leave = _JOINED if joined else _ALONE
         cursor = raw.cursor()

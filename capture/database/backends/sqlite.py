@@ -153,6 +153,7 @@ class SqliteBackend:
 
     def query(self, connection: Connection, statement: Statement, *, joined: bool) -> list[dict[str, Any]]:
         """Run one statement under the reading authorizer."""
+        readonly.refuse_what_is_no_query(statement.tokens, self.name)
         raw = _raw(connection)
         if joined:
             # Changing the authorizer expires the cached statements too, so none slips through that was prepared before.
