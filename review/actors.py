@@ -29,7 +29,7 @@ def check_person(name: str) -> Refusal | None:
     Returns:
         None, or a refusal `ACTOR` that says what is wrong.
     """
-    fault = _fault(name) if isinstance(name, str) else "is a text"
+    fault = _fault(name)
     if fault is None:
         return None
     return Refusal(

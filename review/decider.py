@@ -85,6 +85,8 @@ class Decider:
             fault = error.errors(include_url=False, include_context=False)[0]
             field = ".".join(map(str, fault["loc"])) or "the command"
             raise InvalidCommand(f"{field}: {fault['msg']}, found {fault['input']!a:.60}") from None
+        except ValueError as error:  # a lone surrogate, or a number that JSON does not have
+            raise InvalidCommand(f"the command can't be recorded: {str(error)!a:.200}") from None
 
     def _decide(self, command: Command, command_id: str | None) -> Answer:
         with self.log.deciding() as decision:
@@ -93,8 +95,7 @@ class Decider:
             return self._carry_out(decision, command, command_id)
 
     def _carry_out(self, decision: Decision, command: Command, command_id: str | None = None) -> Answer:
-        stream = stream_of(command.output_id)
-        output = fold(decision.read(stream=stream))
+        output = self._folded(decision, command.output_id)
         if output is not None and output.drafted:
             command = replace(command, judgement=judge(self.policy, output))
         events = decide(output, command, decision.now)
@@ -109,11 +110,14 @@ class Decider:
             event_ids=[None] * (len(events) - 1) + [None if command_id is None else _event_id(command_id)],
             causation_id=_cause(command),
         )
-        after = fold(decision.read(stream=stream, after=output.position), output) or output
+        after = fold(decision.read(stream=stream_of(command.output_id), after=output.position), output) or output
         tables.keep(decision.transaction, output, after, last)
         if output.supersedes is not None and any(isinstance(event, ReviewOpened) for event in events):
             self._supersede(decision, output)
         return _accepted(after, last)
+
+    def _folded(self, decision: Decision, output_id: str) -> Output | None:
+        return fold(decision.read(stream=stream_of(output_id)))
 
     def _supersede(self, decision: Decision, output: Output) -> None:
         # The agent said in its draft what it takes the place of. The other stream learns of it here, when the new

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from capture import BadSetting, load_plugins
 from review.publication.publisher import Publisher
 from review.publishers.folder import FolderPublisher
@@ -23,5 +21,5 @@ def installed() -> dict[str, Publisher]:
                 f"the plug-in {name} of copydesk.publishers makes no Publisher but a {type(publisher).__name__}",
                 hint="a publisher has publish, find, retract, not_accepted, key_lifetime and verifies",
             )
-        found[name] = cast("Publisher", publisher)
+        found[name] = publisher
     return found
