@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sqlalchemy import Column, Constraint, Index, MetaData, Table
+from sqlalchemy.exc import ArgumentError
 
 from capture.errors import InvalidName
 from capture.names.grammar import check_name
@@ -26,7 +27,7 @@ class TableDeclaration:
             # The columns given belong to this one; each class gets copies, so that a subclass of another module, and
             # any number of instances, can have the same declaration.
             self._template = Table(name, MetaData(), *parts)
-        except TypeError as error:
+        except (TypeError, ArgumentError) as error:
             raise InvalidName(f"the table {name} is made of columns, constraints and indexes: {error}") from None
         if not self._template.columns:
             raise InvalidName(f"the table {name} has no column")
@@ -75,6 +76,8 @@ def table(name: str, *parts: Part) -> TableDeclaration:
 
 
 def declarations(of: type) -> Iterator[TableDeclaration]:
-    """The declarations of a class and its bases, those of the bases first."""
+    """The declarations of a class and its bases, those of the bases first; what a subclass overrides is gone."""
+    attributes: dict[str, object] = {}
     for base in reversed(of.__mro__):
-        yield from (value for value in vars(base).values() if isinstance(value, TableDeclaration))
+        attributes.update(vars(base))
+    yield from (value for value in attributes.values() if isinstance(value, TableDeclaration))

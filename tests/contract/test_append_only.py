@@ -150,7 +150,7 @@ def test_nothing_is_replaced(make_database: MakeDatabase, verb: str, replaced: s
 
 @pytest.mark.parametrize("position", [0, -1, 2, 4, None])
 def test_a_gap_is_refused(make_database: MakeDatabase, position: int | None) -> None:
-    """Only SQLite: a row that is not the next one is refused (on PostgreSQL the head row's lock gives positions out)."""
+    """Only SQLite: a row that is not the next one is refused (on PostgreSQL the head's lock gives positions out)."""
     with DatabaseManager(make_database("sqlite")) as manager:
         write_rows(manager, row(1), row(2))
         with pytest.raises(sa.exc.IntegrityError):
