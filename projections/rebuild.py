@@ -1,0 +1,102 @@
+"""Folding history anew: one pass over the log for any number of projections, every event decoded once.
+
+Replay writes what comes out to shadow tables; diff, verify and as-of keep it in memory. Upcasters run in all of them,
+since all decode here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+
+from capture import EventLog
+from projections.folding import Dead, Entry, Plan, Poisoned, decoded
+from projections.working import Working
+
+PAGE = 1_000
+"""Events that are decoded together."""
+
+
+class Rebuild:
+    """One projection on its way from an early position to a later one.
+
+    Args:
+        plan: The projector.
+        working: Its rows.
+        position: Every event up to here is in the rows.
+        passes_dead: Note an event that can't be handled and go on, as the runner does; else stop there.
+        known_dead: Positions of events that are known not to be handled: they are passed by.
+
+    Attributes:
+        position: Where it stands.
+        dead: The events that it passed.
+        stopped: The event that it can't pass, if there is one; it takes no more.
+        handled: How many events it handled.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        working: Working,
+        position: int = 0,
+        *,
+        passes_dead: bool = False,
+        known_dead: Iterable[int] = (),
+    ) -> None:
+        self.plan, self.working, self.position = plan, working, position
+        self.dead: list[Dead] = []
+        self.stopped: Dead | None = None
+        self.handled = 0
+        self._passes_dead = passes_dead
+        self._known_dead = frozenset(known_dead)
+
+    def take(self, entries: Sequence[Entry], end: int) -> None:
+        """Fold events that lie behind this position, and stand at `end` then."""
+        if self.stopped is not None or end <= self.position:
+            return
+        mine = [
+            entry
+            for entry in entries
+            if entry.stored.position > self.position and entry.stored.position not in self._known_dead
+        ]
+        steps, dead = self.plan.steps(mine)
+        if dead and not self._passes_dead:
+            # What lies before the dead event is not folded either: a replay's checkpoint stays where it was committed.
+            self.stopped = dead[0]
+            return
+        if self._passes_dead:
+            self.dead += sorted(dead + self.plan.apply_each(steps, self.working), key=lambda one: one.stored.position)
+        else:
+            try:
+                self.plan.apply(steps, self.working)
+            except Poisoned as poisoned:
+                self.stopped = poisoned.dead
+                return
+        self.handled += len(steps)
+        self.position = end
+
+
+def run(log: EventLog, rebuilds: Sequence[Rebuild], to: int, after_page: Callable[[], None] | None = None) -> None:
+    """Take rebuilds over the log, up to a position.
+
+    Args:
+        log: The log.
+        rebuilds: Each takes the events behind its own position.
+        to: The last position to take; at most the head.
+        after_page: Called after each page, to write and to tell.
+    """
+    going = [one for one in rebuilds if one.stopped is None and one.position < to]
+    if not going:
+        return
+    types = frozenset[str]().union(*(one.plan.types for one in going))
+    stored = log.read_stored(min(one.position for one in going), types=types)
+    while True:
+        page = [row for row in islice(stored, PAGE) if row.position <= to]
+        end = page[-1].position if len(page) == PAGE else to
+        entries = decoded(page)
+        for one in going:
+            one.take(entries, end)
+        if after_page is not None:
+            after_page()
+        if end == to or all(one.stopped is not None for one in going):
+            return
