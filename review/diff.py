@@ -27,11 +27,18 @@ class Change(NamedTuple):
 
 def words(old: str, new: str) -> tuple[Change, ...]:
     """The changes by words: `equal` and `delete` joined make the old text, `equal` and `insert` the new one."""
-    return _changes(_TOKENS.findall(old), _TOKENS.findall(new), "")
+    before, after = _TOKENS.findall(old), _TOKENS.findall(new)
+    changes: list[Change] = []
+    for tag, old_from, old_to, new_from, new_to in Indel.opcodes(before, after):
+        if tag == "insert":
+            changes.append(Change("insert", "".join(after[new_from:new_to])))
+        else:
+            changes.append(Change("equal" if tag == "equal" else "delete", "".join(before[old_from:old_to])))
+    return tuple(changes)
 
 
 def lines(old: str, new: str) -> tuple[Change, ...]:
-    """The changes from one text to another, a `Change` for each line; what goes stands before what comes."""
+    """The changes by lines, a `Change` for each, without its line end; what goes stands before what comes."""
     before, after = old.split("\n"), new.split("\n")
     changes: list[Change] = []
     coming: list[Change] = []

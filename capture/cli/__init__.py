@@ -9,6 +9,7 @@ from capture.cli.entry import run
 from capture.cli.hostile import content_lines, mixed_scripts, shorten, visible
 from capture.cli.options import As, Database
 from capture.cli.output import Advance, ClosedPipe, Column, ExitCode, Screen
+from capture.cli.until import stopping, until_stopped
 
 __all__ = [
     "Actor",
@@ -26,5 +27,7 @@ __all__ = [
     "mixed_scripts",
     "run",
     "shorten",
+    "stopping",
+    "until_stopped",
     "visible",
 ]

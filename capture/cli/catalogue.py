@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import JsonValue
@@ -17,6 +17,11 @@ from capture.events.decoding import decode_payload
 from capture.events.event import Event
 from capture.events.recorded import UnknownEvent
 from capture.events.upcasting import known_steps
+
+JsonSchema = dict[str, Any]
+"""A JSON Schema, or a part of one."""
+
+_LIMITS = {"minLength": "at least", "maxLength": "at most", "minimum": "from", "maximum": "to"}
 
 
 @command(
@@ -53,9 +58,10 @@ def catalogue(
     labels = {"type": "Type", "version": "Version", "stream": "Stream", "reserved": "Reserved", "about": "About"}
     screen.object(entry, labels)
     screen.say()
-    for name, field in known[event_type].model_fields.items():
-        needed = "required" if field.is_required() else "optional"
-        screen.say_parts((f"{name:<20} ", "bold"), (f"{needed:<9} ", "dim"), (_type_name(field.annotation), ""))
+    schema = known[event_type].model_json_schema()
+    for name, field in schema["properties"].items():
+        needed = "required" if name in schema.get("required", ()) else "optional"
+        screen.say_parts((f"{name:<20} ", "bold"), (f"{needed:<9} ", "dim"), (_kind(field), ""))
     return None
 
 
@@ -113,5 +119,16 @@ def _problem(event_type: str, version: int, payload: str) -> str | None:
     return "no code at hand knows this type" if isinstance(found, UnknownEvent) else None
 
 
-def _type_name(annotation: object) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+def _kind(schema: JsonSchema) -> str:
+    """What a field takes, in words; the exact rules are in the JSON Schema."""
+    if "anyOf" in schema:
+        return " or ".join(_kind(one) for one in schema["anyOf"] if one.get("type") != "null")
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    kind = str(schema.get("format") or schema.get("type") or "any JSON")
+    if kind == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    limits = [f"{word} {schema[name]:,}" for name, word in _LIMITS.items() if name in schema]
+    return f"{kind}, {', '.join(limits)}" if limits else kind

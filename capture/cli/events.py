@@ -114,7 +114,7 @@ def tail(
     screen: Screen,
     database: Database,
     *,
-    count: Annotated[int, typer.Option("-n", "--count", min=0, help="How many of the newest to begin with.")] = 20,
+    count: Annotated[int, typer.Option("-n", "--limit", min=0, help="How many of the newest to begin with.")] = 20,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events come, until Ctrl-C.")] = False,
     after: Annotated[
         int | None, typer.Option("--after", min=0, metavar="POSITION", help="Begin behind this position.")
@@ -179,7 +179,7 @@ def show(
         "digest": "Digest",
     }
     screen.object(facts, labels)
-    screen.content(json.dumps(json.loads(row.payload), indent=2, ensure_ascii=False))
+    screen.json_content(json.loads(row.payload))
     return None
 
 
@@ -258,7 +258,7 @@ def _show_line(screen: Screen, row: Stored) -> None:
         return
     when = clock.to_text(row.recorded_at)
     if not screen.terminal:
-        screen.columns(row.position, when, row.event_type, row.agent_id, row.stream_id, row.payload)
+        screen.columns(row.position, when, row.event_type, row.agent_id, row.stream_id, _summary(row))
         return
     left = f"{row.position:>7}  {when[:19].replace('T', ' ')}  "
     screen.say_parts(
@@ -267,5 +267,12 @@ def _show_line(screen: Screen, row: Stored) -> None:
         Part("  "),
         Part(row.agent_id, "", 16),
         Part("  "),
-        Part(row.payload, "", max(screen.width - len(left) - 42, 10)),
+        Part(_summary(row), "", max(screen.width - len(left) - 42, 10)),
     )
+
+
+def _summary(row: Stored) -> str:
+    """The fields that say something, as `name=value`."""
+    payload = json.loads(row.payload)
+    said = {name: value for name, value in payload.items() if value not in (None, "", [], {})}
+    return " ".join(f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in said.items())

@@ -120,10 +120,22 @@ class Screen:
         """Write one line of values with a tab between them: for pipes."""
         self._write("\t".join(hostile.visible(cell(value)) for value in values))
 
-    def content(self, text: str) -> None:
-        """Write an agent's text, each line behind the gutter."""
-        for line in hostile.content_lines(text, self.width):
-            self._styled([(line[: len(hostile.GUTTER)], "dim"), (line[len(hostile.GUTTER) :], "")])
+    def content(self, text: str, *, mark: str = "", style: str = "") -> None:
+        """Write an agent's text, each line behind the gutter.
+
+        Args:
+            text: The text.
+            mark: Stands before the gutter, where no text can reach.
+            style: The style of the mark and of the text.
+        """
+        gutter = len(hostile.GUTTER)
+        for line in hostile.content_lines(text, self.width - len(mark)):
+            self._styled([(mark, style), (line[:gutter], "dim"), (line[gutter:], style)])
+
+    def json_content(self, value: JsonValue) -> None:
+        """Write an agent's JSON, a part a line, each behind the gutter. Its escapes are JSON's own."""
+        for line in hostile.json_safe(json.dumps(value, indent=2, ensure_ascii=False)).split("\n"):
+            self._styled([(hostile.GUTTER, "dim"), (hostile.harmless(line), "")])
 
     def object(self, value: Object, labels: Mapping[str, str]) -> None:
         """Write one object: JSON, or a line for each label whose value is there.
@@ -191,21 +203,21 @@ class Screen:
 
             yield advance
 
-    def error(self, error: CopydeskError, **more: JsonValue) -> None:
+    def error(self, error: CopydeskError) -> None:
         """Say what went wrong: the `error` object on standard output with `--json`, else one or two lines."""
-        self.failure(error.code, error.message, error.hint, **more)
+        self.failure(error.code, error.message, error.hint)
 
-    def failure(self, code: str, message: str, hint: str = "", **more: JsonValue) -> None:
+    def failure(self, code: str, message: str, hint: str = "", beside: Object | None = None) -> None:
         """Say what went wrong, with a code of its own.
 
         Args:
             code: For programs.
             message: What was expected and what was found.
             hint: What to do next.
-            more: Keys that stand beside `error` with `--json`.
+            beside: What stands beside `error` with `--json`.
         """
         if self.json:
-            self.value({**more, "error": {"code": code, "message": message, "hint": hint}})
+            self.value({**(beside or {}), "error": {"code": code, "message": message, "hint": hint}})
             return
         self._styled([("copydesk: ", "bold red"), (hostile.harmless(message), "")], self._err)
         if hint:

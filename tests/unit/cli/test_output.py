@@ -76,7 +76,7 @@ def test_an_error_is_two_lines_or_one_object() -> None:
     out, err = io.StringIO(), io.StringIO()
     Screen(out=out, err=err).error(NotFound("an output was expected, found\nnone", hint="try another"))
     assert (out.getvalue(), err.getvalue()) == ("", "copydesk: an output was expected, found\\nnone\n  try another\n")
-    Screen(json=True, out=out, err=err).error(NotFound("m", hint="h"), output_id="o")
+    Screen(json=True, out=out, err=err).failure("NOT_FOUND", "m", "h", {"output_id": "o"})
     assert json.loads(out.getvalue()) == {
         "output_id": "o",
         "error": {"code": "NOT_FOUND", "message": "m", "hint": "h"},

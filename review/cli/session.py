@@ -1,0 +1,42 @@
+"""What every review command does first: take in what agents left behind, and bring the list up to date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from capture.cli import Database
+
+if TYPE_CHECKING:
+    from review import Output, ReviewDesk
+
+
+def at_the_desk(database: Database) -> ReviewDesk:
+    """The desk of a database, once it knows everything that agents put out up to now.
+
+    So an operator without a running `copydesk run` sees the truth, too.
+    """
+    from capture import recover_journals
+    from review import ReviewDesk
+
+    desk = ReviewDesk(database.manager)
+    recover_journals(database.manager)
+    desk.refresh()
+    return desk
+
+
+def find(desk: ReviewDesk, start: str) -> Output:
+    """The output whose id is, or begins with, what was typed.
+
+    Raises:
+        NotFound: No output fits.
+        AmbiguousId: More than one fits.
+    """
+    from review.queue import find_id
+
+    # The log first: it knows the whole id even while the table waits for a replay.
+    output = desk.output(start)
+    if output is None:
+        found = desk.output(find_id(desk.manager, start))
+        assert found is not None  # noqa: S101 - the table has it from the same log
+        output = found
+    return output
