@@ -17,7 +17,7 @@ from capture import clock
 from capture.cli import hostile
 from capture.cli.command import command, group
 from capture.cli.options import Database
-from capture.cli.output import Part, Screen
+from capture.cli.output import ExitCode, Part, Screen
 from capture.errors import BadSetting, DatabaseUnavailable, InvalidEvent, NotFound
 from capture.events.cloudevents import read_line, source_of, to_line
 from capture.events.decoding import decode_payload
@@ -83,7 +83,13 @@ def emit(
         "causationid": causation,
     }
     envelope = json.dumps({name: value for name, value in attributes.items() if value is not None}, ensure_ascii=False)
-    prepared = read_line(f'{envelope[:-1]},"data":{_payload(data, fields or [])}}}'.encode())
+    line = f'{envelope[:-1]},"data":{_payload(data, fields or [])}}}'.encode()
+    try:
+        prepared = read_line(line)
+    except InvalidEvent as error:
+        # As an import's refused line: the event was not taken, whatever else went well.
+        screen.error(error)
+        return ExitCode.FAILURE
     event = cast("Event", decode_payload(prepared.event_type, prepared.schema_version, prepared.payload))
     capture.configure(agent_id=agent, database_url=database.url)
     capture.emit(

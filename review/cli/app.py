@@ -13,11 +13,13 @@ from capture.cli.db import db
 from capture.cli.events import events
 from projections.cli import projections
 from review.cli import verdicts
+from review.cli.demo import register as register_demo
 from review.cli.inbox import review
 from review.cli.publish import publish
 from review.cli.run import register as register_run
 
 program = group("", "Capture what agents put out, review it, and publish exactly what was approved.")
+register_demo(program)
 register_run(program)
 for part in (events, projections, review, publish, db):
     program.add_typer(part)
