@@ -53,6 +53,9 @@ class Shadow:
 
         Args:
             anew: Begin from the first event in any case.
+
+        Raises:
+            NamespaceCollision: Another owner has the name of one of its tables.
         """
         projector = self.plan.projector
 
@@ -72,6 +75,7 @@ class Shadow:
             ):
                 return held
             checkpoint.forget(transaction, self.name)
+            definitions.claim_names(transaction, self.plan.tables)
             for physical in self.target.tables.values():
                 definitions.drop(transaction, physical)
                 definitions.create(transaction, physical, generation)

@@ -216,7 +216,6 @@ def _goal(log: EventLog, live: Checkpoint) -> int:
 
 def _finish(transaction: Transaction, shadow: Shadow, known_dead: frozenset[int]) -> Checkpoint:
     after = shadow.at._replace(projection=shadow.plan.name)
-    definitions.claim_names(transaction, shadow.plan.tables)
     checkpoint.forget(transaction, shadow.name)
     checkpoint.replace(transaction, after)
     dead_letters.forget(transaction, shadow.plan.name, keep=sorted(known_dead), version=after.version)

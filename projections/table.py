@@ -87,7 +87,7 @@ class Table:
     def definition(self) -> str:
         """What the fingerprint is taken over: names, kinds, key and indexes."""
         columns = ",".join(f"{'*' if column.is_key else ''}{column.name}:{column.kind}" for column in self.columns)
-        return f"{self.full_name}({columns}){sorted(self.indexes)}"
+        return f"{self.namespace}/{self.owner or ''}/{self.name}({columns}){sorted(self.indexes)}"
 
     def __repr__(self) -> str:
         return f"<Table {self.full_name}>"

@@ -81,7 +81,7 @@ WHAT_AGENTS_DO = (
     ToolCalled,
     TransactionRecorded,
 )
-"""What counts for a run: listed, since a base class would stand for other types in a process that knows more of them."""
+"""What counts for a run: listed, since a base class stands for more types in a process that knows more of them."""
 
 _COUNTED = {
     "model.called": "models_called",
