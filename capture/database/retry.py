@@ -29,6 +29,8 @@ _SQLITE_REFUSED = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.S
 _REPEAT = ("40001", "40P01", "53300", "57P01", "57P02", "57P03")
 """Serialization failure, deadlock, too many connections; the server is being stopped, has crashed, is starting."""
 
+_LAST_WORDS = ("08", "57P01", "57P02")
+
 _REFUSED = ("22", "23", "P0")
 """Classes of PostgreSQL's codes: a value it can't hold, a constraint, a trigger."""
 
@@ -62,10 +64,15 @@ def refused(error: BaseException) -> bool:
 
 
 def lost(error: BaseException) -> bool:
-    """Whether the connection to the server broke: psycopg's operational error without a code, or one of class 08."""
+    """Whether the connection to the server broke.
+
+    Psycopg's operational error without a code, one of class 08, or the server's last word before it ends a session: a
+    commit that is answered so may have taken place.
+    """
     psycopg: Any = sys.modules.get("psycopg")
     return psycopg is not None and any(
-        isinstance(cause, psycopg.OperationalError) and (cause.sqlstate or "08")[:2] == "08" for cause in _causes(error)
+        isinstance(cause, psycopg.OperationalError) and (cause.sqlstate or "08000").startswith(_LAST_WORDS)
+        for cause in _causes(error)
     )
 
 
