@@ -56,11 +56,11 @@ if TYPE_CHECKING:
     from capture.identifiers import new_id as new_id
     from capture.media import attach as attach
     from capture.media import stored as stored_media
+    from capture.names.declaration import table as table
     from capture.names.foundup_db import FoundupDB as FoundupDB
     from capture.names.grammar import check_name as check_name
     from capture.names.grammar import full_name as full_name
     from capture.names.module_db import ModuleDB as ModuleDB
-    from capture.names.module_db import table as table
     from capture.names.owners import claim as claim
     from capture.settings import Settings as Settings
     from capture.sources.structlog import CaptureProcessor as CaptureProcessor
@@ -140,7 +140,7 @@ _PUBLIC = {
     "flush": ("writer.emit", "flush"),
     "flush_async": ("writer.emit", "flush_async"),
     "new_id": ("identifiers", "new_id"),
-    "table": ("names.module_db", "table"),
+    "table": ("names.declaration", "table"),
     "upcasts": ("events.upcasting", "upcasts"),
 }
 

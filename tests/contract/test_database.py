@@ -101,7 +101,7 @@ def test_json_comes_back_as_the_text_that_went_in(manager: DatabaseManager) -> N
 
 
 def test_times_and_ids_come_back_as_the_same_values(manager: DatabaseManager) -> None:
-    """Through the tables' own types a time is aware, in UTC, to the microsecond, and an id is text, on every backend."""
+    """Through the tables' own types a time is aware, in UTC, to the microsecond, and an id is text, on each backend."""
     moment = datetime(2026, 11, 24, 10, 0, 0, 123456, tzinfo=UTC)
     event_id = UUID("01a2b3c4-0000-7000-8000-0000000000AB")
     with manager.transaction() as transaction:
