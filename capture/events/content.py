@@ -24,6 +24,8 @@ MAX_PAYLOAD = 1024 * 1024
 MAX_DEPTH = 64
 """The deepest nesting of objects and lists in a payload."""
 
+_FLAT = frozenset({str, int, bool, type(None)})
+_open: dict[type[Event], tuple[str, ...]] = {}
 _LENGTHS = struct.Struct("<11i")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _NOT_A_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|(NaN|Infinity)')
@@ -73,14 +75,25 @@ def payload_bytes(event: Event) -> bytes:
             f"{event.event_type}: the content can't be written as UTF-8 JSON ({str(error)!a:.200})",
             hint="a lone surrogate or a value that is no JSON is in it",
         ) from None
-    for name in open_fields(type(event)):
-        if getattr(event, name):
+    kind = event.__class__
+    for name in _open.get(kind) or _open_fields(kind):
+        value = getattr(event, name)
+        if value.__class__ is dict:
+            flat = not value or _FLAT.issuperset(map(type, value.values()))
+        else:
+            flat = value.__class__ in _FLAT
+        if not flat:
             refuse_unstorable(payload, event.event_type)
             return payload
-    # Without open content nothing nests, and numbers were checked when the event was made: two scans of five are left.
-    if len(payload) > MAX_PAYLOAD or b"\\u0000" in payload:
+    # Nothing nests, and there is no number that was not checked when the event was made: two scans of five are left.
+    if len(payload) > MAX_PAYLOAD or (b"\\" in payload and b"\\u0000" in payload):
         refuse_unstorable(payload, event.event_type)
     return payload
+
+
+def _open_fields(kind: type[Event]) -> tuple[str, ...]:
+    names = _open[kind] = open_fields(kind)
+    return names
 
 
 def refuse_unstorable(payload: bytes, event_type: str) -> None:

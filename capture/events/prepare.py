@@ -18,7 +18,8 @@ MAX_STREAM = 255
 """The longest stream id, in characters."""
 
 _new_tuple = tuple.__new__
-_event_classes: set[type] = set()
+# Type, version, and how the stream id is made, by class: what `Event.stream_id` works out, kept.
+_kinds: dict[type, tuple[str, int, str | None, str]] = {}
 _checked: set[str] = set()
 
 
@@ -48,11 +49,10 @@ def prepare(
     Raises:
         InvalidEvent: The event or one of the arguments can't be stored; the message says which and why.
     """
-    kind = type(event)
-    if kind not in _event_classes:
-        if Event not in kind.__mro__ or not kind.event_type:
-            raise InvalidEvent(f"an instance of an Event class with a type was expected, found {kind.__name__}")
-        _event_classes.add(kind)
+    kind = _kinds.get(event.__class__)
+    if kind is None:
+        kind = _kind_of(event)
+    event_type, version, stream_field, prefix = kind
     _check_once("agent_id", agent_id)
     if run_id is not None:
         _check_once("run_id", run_id)
@@ -62,19 +62,22 @@ def prepare(
         check_id("causation_id", causation_id)
     if trace_id is not None:
         check_id("trace_id", trace_id)
-    stream_id = event.stream_id(agent_id)
-    if not (len(stream_id) <= MAX_STREAM and stream_id.isprintable()):
-        raise InvalidEvent(
-            f"{kind.stream_field} makes the stream id, of at most {MAX_STREAM} printable characters, "
-            f"found {stream_id!a:.80}"
-        )
+    if stream_field is None:
+        stream_id = prefix + agent_id
+    else:
+        stream_id = f"{prefix}{getattr(event, stream_field)}"
+        if not (len(stream_id) <= MAX_STREAM and stream_id.isprintable()):
+            raise InvalidEvent(
+                f"{stream_field} makes the stream id, of at most {MAX_STREAM} printable characters, "
+                f"found {stream_id!a:.80}"
+            )
     # tuple.__new__ and not Prepared(…): half the time, and every event needs one.
     return _new_tuple(
         Prepared,
         (
             new_id_text() if event_id is None else _id_text(event_id),
-            kind.event_type,
-            kind.schema_version,
+            event_type,
+            version,
             stream_id,
             agent_id,
             run_id,
@@ -98,6 +101,21 @@ def check_id(name: str, value: object) -> None:
             f"{name} is a text of 1 to {MAX_ID} printable characters without blanks around it, found {value!r:.80}",
             hint=f"set {name} to a plain name",
         )
+
+
+def _kind_of(event: Event) -> tuple[str, int, str | None, str]:
+    kind = type(event)
+    if Event not in kind.__mro__ or not kind.event_type:
+        raise InvalidEvent(f"an instance of an Event class with a type was expected, found {kind.__name__}")
+    field = kind.stream_field
+    known = (
+        kind.event_type,
+        kind.schema_version,
+        field,
+        "agent-" if field is None else f"{field.removesuffix('_id')}-",
+    )
+    _kinds[kind] = known
+    return known
 
 
 def _check_once(name: str, value: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -14,10 +14,10 @@ from capture.errors import InvalidEvent, ReservedEventType
 from capture.events import registry
 from capture.events.decoding import explain
 from capture.events.event import Event
-from capture.events.prepare import check_id
+from capture.events.prepare import check_id, prepare
 from capture.identifiers import new_id_text
 from capture.writer import emit
-from capture.writer.identity import IDS, UNNAMED, as_id, bound_context
+from capture.writer.identity import IDS, UNNAMED, as_id, bound_context, bound_ids
 from capture.writer.quarantine import as_json, as_line, json_ready, quarantined
 
 OWN_KEYS = frozenset(
@@ -33,10 +33,18 @@ OWN_KEYS = frozenset(
 
 EventDict = TypeVar("EventDict", bound=Mapping[str, Any])
 
-_FIELD, _ID, _OWN = 1, 2, 3
+_NO_IDS: dict[str, Any] = {}
 _OTHER_LINE = "log.recorded"
 _SHORT = 500
 _log = logging.getLogger("copydesk.sources")
+
+
+class _Plan(NamedTuple):
+    """How the keys of a line are sorted for one class."""
+
+    fields: frozenset[str]
+    ids_among_fields: tuple[str, ...]
+    known: frozenset[str]
 
 
 class CaptureProcessor:
@@ -54,7 +62,7 @@ class CaptureProcessor:
     def __init__(self, strict: bool = False, other_lines: bool = False) -> None:
         self._strict = strict
         self._other_lines = other_lines
-        self._roles: dict[type[Event], dict[str, int]] = {}
+        self._plans: dict[type[Event], _Plan] = {}
 
     def __call__(self, logger: Any, method_name: str, event_dict: EventDict) -> EventDict:
         """Capture one line.
@@ -83,52 +91,27 @@ class CaptureProcessor:
         return event_dict
 
     def _capture(self, event_class: type[Event], line: Mapping[str, Any]) -> None:
-        roles = self._roles.get(event_class) or self._make_roles(event_class)
-        fields: dict[str, Any] = {}
-        ids: dict[str, Any] | None = None
-        others: dict[str, Any] | None = None
-        for key, value in line.items():
-            role = roles.get(key)
-            if role == _FIELD:
-                # `output_id=capture.new_id()`: the log's ids are texts.
-                fields[key] = value if value.__class__ is not UUID else str(value)
-            elif role is None:
-                others = {} if others is None else others
-                others[key] = value
-            elif role == _ID and value is not None:
-                ids = {} if ids is None else ids
-                ids[key] = as_id(value)
-        if others:
-            self._place(event_class, others, fields)
-        self._submit(self._event(event_class, fields), ids or {})
+        plan = self._plans.get(event_class) or self._make_plan(event_class)
+        fields = {key: value for key, value in line.items() if key in plan.fields}
+        for name in plan.ids_among_fields:
+            # `output_id=capture.new_id()`: the log's ids are texts.
+            if fields.get(name).__class__ is UUID:
+                fields[name] = str(fields[name])
+        ids = _NO_IDS
+        if not plan.known.issuperset(line):
+            ids = _place(event_class, {key: line[key] for key in line if key not in plan.known}, fields)
+        self._submit(self._event(event_class, fields), ids)
 
-    def _make_roles(self, event_class: type[Event]) -> dict[str, int]:
+    def _make_plan(self, event_class: type[Event]) -> _Plan:
         if registry.is_reserved(event_class.event_type):
             raise ReservedEventType(
                 f"{event_class.event_type} is written by copydesk alone",
                 hint="decide through `copydesk review`, or log a type of your own",
             )
-        roles = dict.fromkeys(OWN_KEYS, _OWN) | dict.fromkeys(IDS, _ID)
-        roles |= dict.fromkeys(event_class.model_fields, _FIELD)
-        self._roles[event_class] = roles
-        return roles
-
-    @staticmethod
-    def _place(event_class: type[Event], others: dict[str, Any], fields: dict[str, Any]) -> None:
-        """Find a place for the keys that the class does not declare."""
-        bound = bound_context()
-        others = {key: value for key, value in others.items() if key not in bound or bound[key] is not value}
-        if not others:
-            return
-        if "metadata" not in event_class.model_fields:
-            names = ", ".join(f"{key!a:.80}" for key in list(others)[:5])
-            raise InvalidEvent(
-                f"{event_class.event_type} has no field {names}{' …' if len(others) > 5 else ''} and no metadata",
-                hint="correct the name, leave it out, or bind it as a context variable",
-            )
-        given = fields.get("metadata")
-        if given is None or isinstance(given, Mapping):
-            fields["metadata"] = {key: json_ready(value) for key, value in others.items()} | dict(given or {})
+        fields = frozenset(event_class.model_fields)
+        ids = tuple(name for name in event_class.model_fields if name.endswith("_id") or name == "supersedes")
+        plan = self._plans[event_class] = _Plan(fields, ids, fields | OWN_KEYS)
+        return plan
 
     @staticmethod
     def _event(event_class: type[Event], fields: dict[str, Any]) -> Event:
@@ -146,18 +129,23 @@ class CaptureProcessor:
             raise InvalidEvent(explain(event_class.event_type, error)) from None
 
     def _submit(self, event: Event, ids: Mapping[str, Any]) -> None:
-        prepared = emit.capture.prepare(
-            event,
-            agent_id=ids.get("agent_id"),
-            run_id=ids.get("run_id"),
-            correlation_id=ids.get("correlation_id"),
-            causation_id=ids.get("causation_id"),
-            trace_id=ids.get("trace_id"),
+        capture, bound = emit.capture, bound_ids()
+        if bound:
+            ids = {**bound, **ids}
+        given, identity = ids.get, capture.identity
+        prepared = prepare(
+            capture.redaction.event(event),
+            agent_id=given("agent_id") or identity.agent_id or identity.agent(),
+            run_id=given("run_id") or identity.run_id,
+            correlation_id=given("correlation_id") or identity.correlation_id,
+            causation_id=given("causation_id"),
+            trace_id=given("trace_id"),
         )
+        taker = capture.taker or capture.take()
         if self._strict:
-            emit.capture.take().submit(prepared)
+            taker.submit(prepared)
         else:
-            emit.capture.take().submit_or_drop(prepared)
+            taker.submit_or_drop(prepared)
 
     def _capture_other(self, logger: Any, method_name: str, line: Mapping[str, Any]) -> None:
         record = line.get("_record")
@@ -210,3 +198,21 @@ class CaptureProcessor:
         except InvalidEvent:
             return UNNAMED
         return str(agent_id)
+
+
+def _place(event_class: type[Event], others: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """Find a place for the keys that the class does not declare, and return the ids among them."""
+    ids = {key: as_id(others.pop(key)) for key in IDS if key in others}
+    if others:
+        bound = bound_context()
+        others = {key: value for key, value in others.items() if key not in bound or bound[key] is not value}
+    if others and "metadata" not in event_class.model_fields:
+        names = ", ".join(f"{key!a:.80}" for key in list(others)[:5])
+        raise InvalidEvent(
+            f"{event_class.event_type} has no field {names}{' …' if len(others) > 5 else ''} and no metadata",
+            hint="correct the name, leave it out, or bind it as a context variable",
+        )
+    given = fields.get("metadata")
+    if others and (given is None or isinstance(given, Mapping)):
+        fields["metadata"] = {key: json_ready(value) for key, value in others.items()} | dict(given or {})
+    return ids

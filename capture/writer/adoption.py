@@ -126,7 +126,7 @@ def _adopt_segment(path: Path, log_id: bytes, sink: Sink) -> Iterator[Adopted]:
         path,
         "; ".join(found.faults) or "records are missing",
         len(found.records),
-        f"{len(found.lost)} are lost (numbers {_numbers(found.lost)})" if found.lost else "none is known to be lost",
+        f"{len(found.lost)} are lost (numbers {_numbers(found.lost)})" if found.lost else "no other is known",
         aside,
     )
 

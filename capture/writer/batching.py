@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from capture.database.manager import DatabaseManager
 
-MEMORY_BYTES = 64 * 1024 * 1024
-"""Records that wait beyond so many bytes are read back from the journal instead of being kept in memory."""
+MEMORY_RECORDS = 50_000
+"""Records that wait beyond so many are read back from the journal instead of being kept in memory."""
 
 
 class BatchingWriter:
@@ -47,7 +47,7 @@ class BatchingWriter:
         batch_age: How long the first event of a batch waits for others, in seconds.
         segment_bytes: The size of a journal file.
         journal_bytes: The bound of the journal; `COPYDESK_JOURNAL_BYTES` when left out.
-        memory_bytes: See `MEMORY_BYTES`.
+        memory_records: See `MEMORY_RECORDS`.
         agent_id: Who puts out `capture.gapped`.
         open_sink: Opens what stands for the database: for tests.
     """
@@ -64,7 +64,7 @@ class BatchingWriter:
         batch_age: float = 0.02,
         segment_bytes: int = SEGMENT_BYTES,
         journal_bytes: int | None = None,
-        memory_bytes: int = MEMORY_BYTES,
+        memory_records: int = MEMORY_RECORDS,
         agent_id: str | None = None,
         open_sink: OpenSink | None = None,
     ) -> None:
@@ -73,7 +73,7 @@ class BatchingWriter:
         self._folder = settings.journal if journal_folder is None else Path(journal_folder)
         self._bound = settings.journal_bytes if journal_bytes is None else journal_bytes
         self._segment_bytes = segment_bytes
-        self._memory_bytes = memory_bytes
+        self._memory_records = memory_records
         self._agent_id = agent_id or settings.agent_id or "unnamed"
         self._open_sink = _opener(database) if open_sink is None else open_sink
         self._limits = (batch_events, batch_bytes, batch_age)
@@ -86,8 +86,6 @@ class BatchingWriter:
         self._queue: deque[Queued] = deque()
         self._counts = Counts()
         self._drain: Drain | None = None
-        self._submitted = 0
-        self._bytes_in = 0
         self.gaps = Gaps()
 
     def submit(self, event: Prepared, *, durable: bool = False) -> None:
@@ -212,11 +210,12 @@ class BatchingWriter:
     def stats(self) -> Stats:
         """What the writer did, in counts."""
         segments, done = self._segments, self._counts
+        waiting = len(self._queue) + (self._drain.in_flight if self._drain is not None else 0)
         return Stats(
-            submitted=self._submitted,
+            submitted=done.settled + waiting,
             committed=done.committed,
             quarantined=done.quarantined,
-            waiting=self._submitted - done.settled,
+            waiting=waiting,
             dropped=self.gaps.dropped,
             batches=done.batches,
             durable_batches=done.durable_batches,
@@ -231,16 +230,30 @@ class BatchingWriter:
         """Begin anew: journal, queue and thread belong to the parent, which goes on with them."""
         self._reset()
 
-    def _put(self, kind: int, data: bytes, record: Prepared | Quarantined, waiter: Waiter | None, wait: float) -> None:
+    def _put(
+        self, kind: int, data: bytes, record: Prepared | Quarantined, waiter: Waiter | None, *, wait: float
+    ) -> None:
         segments = self._segments
         if segments is None:
             segments = self._open()
-        try:
-            self._write(segments, kind, data, record, waiter)
-        except JournalFull:
-            if wait <= 0 or in_event_loop():
-                raise
-            self._write_when_room(segments, kind, data, record, waiter, until=time.monotonic() + wait)
+        until: float | None = None
+        while True:
+            try:
+                # Under one lock, so that the order of commits is the order of `emit`.
+                with segments.lock:
+                    segment, offset, sequence = segments.append(kind, data)
+                    kept = record if len(self._queue) < self._memory_records else None
+                    self._queue.append((segment, offset, sequence, len(data), kept, waiter))
+                break
+            except JournalFull:
+                if until is None:
+                    until = time.monotonic() + (0 if wait and in_event_loop() else wait)
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise
+                # The batch that the writer is busy with may free a segment at any time.
+                segments.room.wait(min(left, 0.05))
+                segments.room.clear()
         drain = self._drain
         if drain is None:
             drain = self._start(segments)
@@ -263,43 +276,7 @@ class BatchingWriter:
         self._segments = self._drain = None
         segments.release()
         # What was not committed is in the journal, and whoever opens the next one adopts it.
-        left = [item[3] for item in self._queue if item[0] is not None]
-        self._counts.settled += len(left)
-        self._counts.bytes_out += sum(left)
         self._queue.clear()
-
-    def _write(
-        self, segments: Segments, kind: int, data: bytes, record: Prepared | Quarantined, waiter: Waiter | None
-    ) -> None:
-        size = len(data)
-        # Under one lock, so that the order of commits is the order of `emit`.
-        with segments.lock:
-            segment, offset, sequence = segments.append(kind, data)
-            self._submitted += 1
-            self._bytes_in += size
-            kept = record if self._bytes_in - self._counts.bytes_out <= self._memory_bytes else None
-            self._queue.append((segment, offset, sequence, size, kept, waiter))
-
-    def _write_when_room(
-        self,
-        segments: Segments,
-        kind: int,
-        data: bytes,
-        record: Prepared | Quarantined,
-        waiter: Waiter | None,
-        *,
-        until: float,
-    ) -> None:
-        while True:
-            segments.room.clear()
-            try:
-                self._write(segments, kind, data, record, waiter)
-                return
-            except JournalFull:
-                left = until - time.monotonic()
-                if left <= 0:
-                    raise
-                segments.room.wait(left)
 
     def _open(self) -> Segments:
         with self._opening:

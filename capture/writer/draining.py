@@ -98,6 +98,11 @@ class Drain:
         """True while the thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def in_flight(self) -> int:
+        """Records that are being committed."""
+        return len(self._safekeeping.in_flight)
+
     def hurry(self) -> None:
         """Let the batch that gathers go at once, and end a pause between attempts."""
         self._urgent = True
@@ -139,7 +144,9 @@ class Drain:
                 self._round()
             self._end()
         except Abandoned:
-            _log.warning("%d records stay in the journal; the next process adopts them", len(self._queue))
+            _log.warning(
+                "%d records stay in the journal; the next process adopts them", len(self._queue) + self.in_flight
+            )
         except BaseException:  # noqa: BLE001 - the last frame of the thread: told, and the journal holds
             _log.exception("the writer's thread failed; what was emitted is in the journal")
         finally:
@@ -206,11 +213,10 @@ class Drain:
             self._count(events, records, errors, durable=durable)
             if gap is not None:
                 self._gaps.told()
-        for segment, _, sequence, size, record, waiter in batch:
+        for segment, _, sequence, _, record, waiter in batch:
             if segment is not None:
                 self._committed[segment] = sequence
                 self._counts.settled += 1
-                self._counts.bytes_out += size
             if waiter is not None:
                 waiter.answer(errors.get(record.event_id) if isinstance(record, Prepared) else None)
         if durable:
@@ -249,6 +255,8 @@ class Drain:
                 self._segments.give_up(segment)
 
     def _end(self) -> None:
+        while self._adoption is not None and not self._reach.abandoned:
+            self._adopt_some()
         if self._unsynced:
             self._reach.until_done(lambda sink: sink.sync())
         for segment in self._segments.of_records():

@@ -82,7 +82,14 @@ class Reach:
             sink.close()
 
     def _again(self, work: Callable[[Sink], T]) -> T:
-        from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, wait_exponential_jitter
+        from tenacity import (
+            RetryCallState,
+            RetryError,
+            Retrying,
+            retry_if_exception_type,
+            wait_exponential,
+            wait_random,
+        )
 
         def failed(state: RetryCallState) -> None:
             if state.outcome is not None:
@@ -92,7 +99,7 @@ class Reach:
         retrying = Retrying(
             retry=retry_if_exception_type(Exception),
             stop=lambda _: self.abandoned,
-            wait=wait_exponential_jitter(initial=_FIRST_PAUSE, max=_LONGEST_PAUSE, jitter=0.25),
+            wait=wait_exponential(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE) + wait_random(0, 0.25),
             sleep=self._pause,
             before_sleep=failed,
         )

@@ -43,6 +43,7 @@ Redact = Iterable[str] | Callable[[JsonObject], JsonObject]
 """The keys to replace instead of `SECRET_KEYS`; or a function that gets an event's payload and returns what to keep."""
 
 E = TypeVar("E", bound=Event)
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _SIGNS = re.compile(r"[^a-z0-9]+")
 _MAX_KEYS = 10_000
 
@@ -59,31 +60,37 @@ class Redaction:
         keys: Iterable[str] = SECRET_KEYS if callable(redact) else (redact,) if isinstance(redact, str) else redact
         self._endings = tuple(_plain(key) for key in keys)
         self._known: dict[str, bool] = {}
-        self._texts: dict[type[Event], tuple[str, ...]] = {}
+        self._plans: dict[type[Event], tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     def event(self, event: E) -> E:
         """The event without secrets: the same object when there are none."""
-        kind = type(event)
-        texts = self._texts.get(kind)
-        if texts is None:
-            texts = self._texts[kind] = tuple(
-                name
-                for name, field in kind.model_fields.items()
-                if self._is_secret(name) and field.annotation in (str, str | None)
-            )
-        changed: dict[str, object] = {name: REDACTED for name in texts if getattr(event, name) is not None}
-        for name in open_fields(kind):
+        plan = self._plans.get(event.__class__)
+        texts, opens = self._plan(event.__class__) if plan is None else plan
+        changed: dict[str, object] | None = None
+        for name in opens:
             value = getattr(event, name)
-            if value:
-                clean = self.value(value)
+            if value and value.__class__ not in _PLAIN:
+                clean = self._mapping(value) if value.__class__ is dict else self.value(value)
                 if clean is not value:
+                    changed = {} if changed is None else changed
                     changed[name] = clean
+        if texts:
+            changed = {name: REDACTED for name in texts if getattr(event, name) is not None} | (changed or {})
         if changed:
             event = event.model_copy(update=changed)
         if self._function is not None:
             payload = self._function(cast("JsonObject", event.model_dump(mode="json")))
-            return kind.model_validate(payload)
+            return type(event).model_validate(payload)
         return event
+
+    def _plan(self, kind: type[Event]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        texts = tuple(
+            name
+            for name, field in kind.model_fields.items()
+            if self._is_secret(name) and field.annotation in (str, str | None)
+        )
+        plan = self._plans[kind] = texts, open_fields(kind)
+        return plan
 
     def value(self, value: object) -> object:
         """The value without secrets, at any depth: the same object when there are none."""
@@ -101,7 +108,7 @@ class Redaction:
         return value
 
     def _mapping(self, value: Mapping[str, object]) -> Mapping[str, object]:
-        changed: dict[str, object] = {}
+        changed: dict[str, object] | None = None
         known = self._known
         for key, item in value.items():
             secret = known.get(key)
@@ -109,10 +116,12 @@ class Redaction:
                 secret = self._is_secret(key)
             if secret:
                 if item is not None:
+                    changed = {} if changed is None else changed
                     changed[key] = REDACTED
             elif item.__class__ not in _PLAIN:
                 clean = self.value(item)
                 if clean is not item:
+                    changed = {} if changed is None else changed
                     changed[key] = clean
         return {**value, **changed} if changed else value
 
@@ -123,9 +132,6 @@ class Redaction:
             self._known.clear()
         secret = self._known[key] = _plain(key).endswith(self._endings) if self._endings else False
         return secret
-
-
-_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def _plain(key: str) -> str:

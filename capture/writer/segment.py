@@ -16,6 +16,7 @@ from struct import Struct
 from zlib import crc32
 
 from capture.writer import journal
+from capture.writer.journal import COMMITTED_AT, MARKER, WRITTEN_AT
 
 SUFFIX = ".journal"
 UNBORN = ".new"
@@ -25,8 +26,8 @@ _PAGE = mmap.PAGESIZE
 _PAGES_AT_ONCE = 64
 _ZEROS = bytes(1024 * 1024)
 # The hot path below does what journal.write_frame and write_mark do; a test holds them equal.
-_BODY = Struct("<IBxxxQ")
-_PREFIX = Struct("<4sI")
+_pack_body = Struct("<IBxxxQ").pack
+_pack_prefix = Struct("<4sI").pack
 _put_mark = Struct("<QQ").pack_into
 _COMPLEMENT = (1 << 64) - 1
 
@@ -51,6 +52,7 @@ class Segment:
         # The descriptor stays open from the first byte on: one opened later may not be told of a failed write-back.
         self._file = file
         self._map = mmap.mmap(file, size)
+        self._map.seek(journal.RECORDS_AT)
         self._offset = journal.RECORDS_AT
         self._end = size - journal.HEADER_SIZE
         self._log_id = log_id
@@ -88,12 +90,12 @@ class Segment:
             The offset of its frame, or -1 when it does not fit any more.
         """
         sequence, start = self.sequence + 1, self._offset
-        body = _BODY.pack(len(payload), kind, sequence) + payload
+        body = _pack_body(len(payload), kind, sequence) + payload
         stop = start + 8 + len(body)
         if stop > self._end:
             return -1
-        self._map[start:stop] = _PREFIX.pack(journal.MARKER, crc32(body)) + body
-        _put_mark(self._map, journal.WRITTEN_AT, sequence, sequence ^ _COMPLEMENT)
+        self._map.write(_pack_prefix(MARKER, crc32(body)) + body)
+        _put_mark(self._map, WRITTEN_AT, sequence, sequence ^ _COMPLEMENT)
         self._offset, self.sequence = stop, sequence
         return start
 
@@ -136,7 +138,7 @@ class Segment:
 
     def mark_committed(self, sequence: int) -> None:
         """Say up to which record the log holds them for good: recovery need not look at those again."""
-        _put_mark(self._map, journal.COMMITTED_AT, sequence, sequence ^ _COMPLEMENT)
+        _put_mark(self._map, COMMITTED_AT, sequence, sequence ^ _COMPLEMENT)
 
     def sync(self) -> None:
         """Bring everything to the disk.

@@ -43,7 +43,6 @@ class Counts:
     """The same as the writer's thread counts it; no other thread writes here."""
 
     settled: int = 0
-    bytes_out: int = 0
     committed: int = 0
     quarantined: int = 0
     batches: int = 0

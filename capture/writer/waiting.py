@@ -58,7 +58,7 @@ def refuse_in_event_loop(what: str, instead: str) -> None:
         WouldDeadlock: This thread runs one.
     """
     if in_event_loop():
-        raise WouldDeadlock(f"{what} would block the event loop of this thread", hint=f"write `await {instead}`")
+        raise WouldDeadlock(f"{what} would block the event loop of this thread: write `await {instead}` there")
 
 
 def refuse_inside_decision(what: str) -> None:
