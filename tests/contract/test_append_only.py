@@ -132,6 +132,23 @@ def test_the_owner_is_stopped_by_the_triggers(manager: DatabaseManager) -> None:
     assert the_log(manager) == before
 
 
+def test_sqlites_authorizer_holds_without_the_triggers(make_database: MakeDatabase) -> None:
+    """Only SQLite: a connection that copydesk hands out can't change a row even where the triggers are gone."""
+    with DatabaseManager(make_database("sqlite")) as manager:
+        write_rows(manager, row(1))
+        with manager.transaction() as transaction, manager.backend.migrating(transaction.connection):
+            for name in ("no_update", "no_delete", "dense"):
+                transaction.execute_write(f"DROP TRIGGER agents_events_{name}")
+        for sql in (
+            "UPDATE agents_events SET payload = '{}'",
+            "DELETE FROM agents_events",
+            "delete from AGENTS_EVENTS",
+        ):
+            with pytest.raises(sa.exc.DBAPIError, match="not authorized"):
+                manager.execute_write(sql)
+        assert len(the_log(manager)) == 1
+
+
 @pytest.mark.parametrize("verb", ["INSERT OR REPLACE", "REPLACE", "INSERT OR IGNORE", "INSERT OR ROLLBACK"])
 @pytest.mark.parametrize("replaced", ["the position", "the id", "both"])
 def test_nothing_is_replaced(make_database: MakeDatabase, verb: str, replaced: str) -> None:

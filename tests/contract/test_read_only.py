@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from capture.database import readonly
 from capture.database.manager import DatabaseManager
+from capture.database.parameters import Statement
 from capture.errors import CopydeskError, ReadOnlyViolation
 from tests.fixtures.log_rows import row, write_rows
 
@@ -199,6 +200,20 @@ def test_the_database_itself_refuses(log: DatabaseManager, where: str, sql: str)
     before = state(log)
     with log.transaction() if where != "alone" else nullcontext(), pytest.raises((CopydeskError, sa.exc.DBAPIError)):
         log.execute_query(sql)
+    assert state(log) == before
+
+
+@pytest.mark.usefixtures("without_words")
+def test_the_driver_itself_takes_one_statement(log: DatabaseManager, where: str) -> None:
+    """With no look at the words at all, what is sent is one statement: a second one behind it is an error."""
+    several = Statement("SELECT 1; COMMIT; UPDATE agents_head SET epoch = 9", (), ())
+    before = state(log)
+    with (
+        log.transaction() if where != "alone" else nullcontext(),
+        log.connect() as connection,
+        pytest.raises((CopydeskError, sa.exc.SQLAlchemyError)),
+    ):
+        log.backend.query(connection, several, joined=where != "alone")
     assert state(log) == before
 
 

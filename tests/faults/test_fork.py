@@ -36,6 +36,25 @@ def test_a_child_has_connections_of_its_own(notes: DatabaseManager) -> None:
     assert ids(notes) == list(range(1, 21))
 
 
+def test_a_child_opens_new_connections(notes: DatabaseManager) -> None:
+    """No connection that the parent's pools hold is used by the child, for reading or for writing."""
+
+    def used() -> set[int]:
+        with notes.transaction() as transaction:
+            writing = transaction.connection.connection.dbapi_connection
+        with notes.connect() as connection:
+            return {id(writing), id(connection.connection.dbapi_connection)}
+
+    parents = used()
+    assert used() == parents
+
+    def child() -> None:
+        assert not used() & parents
+
+    in_children(child)
+    assert used() == parents
+
+
 def test_a_child_is_not_in_its_parents_transaction(notes: DatabaseManager) -> None:
     """Forked inside a transaction, the child sees nothing of it, can't end it, and the parent commits it."""
 
