@@ -189,11 +189,12 @@ class BatchingWriter:
             return False
         return waiter.error is None
 
-    def close(self, timeout: float | None = 10.0) -> bool:
+    def close(self, timeout: float | None = 10.0, *, insist: bool = True) -> bool:
         """Commit what is waiting and let go of database and journal. What is submitted later opens both again.
 
         Args:
             timeout: In seconds; None waits for ever.
+            insist: Try again until the timeout when the database is away.
 
         Returns:
             False when something stayed behind; the journal keeps it, and the next process adopts it.
@@ -201,7 +202,7 @@ class BatchingWriter:
         drain, segments = self._drain, self._segments
         if drain is None or segments is None:
             return True
-        done = drain.stop(timeout)
+        done = drain.stop(timeout, insist=insist)
         with self._opening:
             if drain.ended and self._drain is drain:
                 self._let_go(segments)

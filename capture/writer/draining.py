@@ -108,19 +108,27 @@ class Drain:
         self._urgent = True
         self.wake.set()
 
-    def stop(self, timeout: float | None) -> bool:
+    def stop(self, timeout: float | None, *, insist: bool) -> bool:
         """Commit what waits and end; after the timeout (in seconds) give up and leave the rest to the journal.
+
+        Args:
+            timeout: None waits for ever.
+            insist: Try again until the timeout when the database is away; else an attempt that fails is the last.
 
         Returns:
             True when nothing is left.
         """
         self._stopping = True
         self.hurry()
-        self._thread.join(timeout)
+        until = None if timeout is None else time.monotonic() + timeout
+        while self._thread.is_alive() and (until is None or time.monotonic() < until):
+            self._thread.join(0.05 if until is None else max(0.0, min(0.05, until - time.monotonic())))
+            if not insist and self._counts.last_error is not None:
+                break
         if self._thread.is_alive():
             self._reach.abandoned = True
             self.hurry()
-            self._thread.join(0.2)
+            self._thread.join(0.5)
         return self._clean
 
     def refuse_waiting(self, what: str) -> None:

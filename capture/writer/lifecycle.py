@@ -16,11 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from capture.writer.batching import BatchingWriter
 
-EXIT_WAIT = 5.0
-"""How long an ending interpreter waits for the last commit, in seconds."""
-
-EXIT_WAIT_AWAY = 0.5
-"""The same when the database is known to be away."""
+EXIT_WAIT = 10.0
+"""How long an ending interpreter waits for the last commit, in seconds; not longer than until an attempt fails."""
 
 _writers: weakref.WeakSet[BatchingWriter] = weakref.WeakSet()
 _registered_in = 0
@@ -47,8 +44,7 @@ def at_exit() -> None:
 
 def _close_all() -> None:
     for writer in list(_writers):
-        away = writer.stats().last_error is not None
-        writer.close(EXIT_WAIT_AWAY if away else EXIT_WAIT)
+        writer.close(EXIT_WAIT, insist=False)
 
 
 def _after_fork_in_child() -> None:
