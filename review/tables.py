@@ -9,8 +9,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from capture import Transaction, tables
+from capture import DatabaseManager, EventLog, Transaction, tables
 from review.output import Attempt, Output, State
+from review.states import evolve
 
 APPROVED_STATES = frozenset(
     {
@@ -40,6 +41,25 @@ def keep(transaction: Transaction, before: Output, after: Output, position: int)
     for attempt in after.attempts:
         if known.get(attempt.number) != attempt:
             _keep_attempt(transaction, after, attempt, position)
+
+
+def restore(manager: DatabaseManager) -> int:
+    """Make both tables again from the log, for every output that was ever approved: after a trusted import.
+
+    Returns:
+        How many outputs that were.
+    """
+    log = EventLog(manager)
+    approved = {fact.stream_id for fact in log.read(types=["review.approved"])}
+    for stream in sorted(approved):
+        with manager.transaction(durable=True) as transaction:
+            before: Output | None = None
+            for fact in log.read(stream=stream):
+                after = evolve(before, fact)
+                if before is not None and after is not None:
+                    keep(transaction, before, after, fact.position)
+                before = after
+    return len(approved)
 
 
 def _keep_approvals(transaction: Transaction, before: Output, after: Output, position: int) -> None:

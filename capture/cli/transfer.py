@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -15,6 +15,12 @@ from capture.cli.command import command
 from capture.cli.events import After, Stream, Types, events
 from capture.cli.options import Database
 from capture.cli.output import ExitCode, Screen
+
+if TYPE_CHECKING:
+    from capture.database.manager import DatabaseManager
+
+AFTER_TRUSTED: list[Callable[[DatabaseManager], object]] = []
+"""Called after a trusted import: what keeps tables of its own beside the log makes them again from it."""
 
 _SHOWN = 20
 
@@ -45,6 +51,9 @@ def import_(
     log = database.log
     with _reading(file) as (source, size), screen.progress("importing", size) as advance:
         report = import_lines(log, source, trusted=trusted, dry_run=dry_run, advance=advance)
+    if trusted and report.imported and not dry_run:
+        for restore in AFTER_TRUSTED:
+            restore(log.manager)
     if screen.json:
         screen.value(report.as_object())
         return ExitCode.FAILURE if report.refused else None

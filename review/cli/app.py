@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,11 +18,23 @@ from review.cli.inbox import review
 from review.cli.publish import publish
 from review.cli.run import register as register_run
 
+if TYPE_CHECKING:
+    from capture import DatabaseManager
+
 program = group("", "Capture what agents put out, review it, and publish exactly what was approved.")
 register_demo(program)
 register_run(program)
 for part in (events, projections, review, publish, db):
     program.add_typer(part)
+
+
+def _restore(manager: DatabaseManager) -> int:
+    from review.tables import restore
+
+    return restore(manager)
+
+
+transfer.AFTER_TRUSTED.append(_restore)
 
 ADDED_TO_GROUPS = (catalogue, transfer, verdicts)
 """Files whose commands belong to a group of another file."""

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from capture.cli import Column, Database, ExitCode, Screen, actor, command, group, run
-from capture.errors import BadSetting, NotFound
+from capture.errors import NotFound
 from capture.settings import Settings
 
 COLUMNS = (Column("name", "NAME"), Column("count", "COUNT", right=True), Column("body", "BODY", elastic=True))
@@ -175,33 +175,3 @@ def test_the_actor_is_the_flag_then_the_environment_then_the_user() -> None:
     name, source = actor.current(None, NOBODY)
     assert source == "system"
     assert name
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "alice ",
-        "alice\u200b",
-        "alice\nbob",
-        "policy:default@1",
-        "system",
-        "agent:x",
-        "--as",
-        "",
-        "\u0430lice",
-        "x" * 101,
-        "a\u0301lice",
-        "\ufeffalice",
-        "alice\u3164",
-    ],
-)
-def test_a_name_that_could_be_anothers_is_refused(name: str) -> None:
-    """A name that looks like another's, or that rules and agents have, is nobody's name."""
-    with pytest.raises(BadSetting, match=r"^--as: a name "):
-        actor.current(name, NOBODY)
-
-
-@pytest.mark.parametrize("name", ["Alice", "Jürgen Groß", "Олег", "admin@", "../alice", "山田"])
-def test_ordinary_names_are_taken_as_they_are(name: str) -> None:
-    """A person's name is kept to the letter, in any script."""
-    assert actor.current(name, NOBODY).name == name
