@@ -335,8 +335,8 @@ def _edited(body: str) -> str:
     with tempfile.TemporaryDirectory(prefix="copydesk-") as folder:
         path = Path(folder) / "body.txt"
         path.write_bytes(body.encode())
-        # As git does it: the shell finds the editor and splits its arguments.
-        editor = ["sh", "-c", '${VISUAL:-${EDITOR:-vi}} "$1"', "copydesk", str(path)]
+        # As git does it: the shell finds the editor, which may come with arguments of its own and a quoted path.
+        editor = ["sh", "-c", 'eval "${VISUAL:-${EDITOR:-vi}} \\"\\$1\\""', "copydesk", str(path)]
         if subprocess.run(editor, check=False).returncode != 0:  # noqa: S603 - the user's own editor
             raise BadSetting(
                 "the editor ended with an error: nothing was changed", hint="set EDITOR, or use --body-file"

@@ -77,7 +77,7 @@ class Copydesk:
 
     def __init__(self, folder: Path, forks: Forks, database_url: str | None = None) -> None:
         self.folder = folder
-        self._forks = forks
+        self.forks = forks
         kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
         self.environment = {**kept, "PYTHONPATH": str(ROOT), "COPYDESK_ACTOR": "operator"}
         if database_url is not None:
@@ -89,7 +89,7 @@ class Copydesk:
             given.write(_bytes(stdin))
             given.seek(0)
             streams = [given.fileno(), out.fileno(), err.fileno()]
-            code = self._forks.run(self.folder, {**self.environment, **(env or {})}, arguments, streams)
+            code = self.forks.run(self.folder, {**self.environment, **(env or {})}, arguments, streams)
             out.seek(0)
             err.seek(0)
             return _ran(code, out.read(), err.read())

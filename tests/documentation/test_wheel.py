@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from review.cli.demo_agents.pages import PAGES
 from tests.documentation.checkout import PACKAGES, ROOT, tracked
 
 
@@ -23,9 +24,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_the_wheel_holds_what_the_checkout_has(wheel: zipfile.ZipFile) -> None:
-    """Each file of the three packages is in the wheel; tests, scripts and pages are not."""
+    """Each file of the three packages is in the wheel, and the pages that the demo's agents read; nothing else is."""
     names = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert names == {str(path) for path in tracked(*PACKAGES)}
+    assert names == {str(path) for path in tracked(*PACKAGES)} | {
+        f"review/cli/demo_agents/pages/{page}" for page in PAGES
+    }
 
 
 def test_the_wheel_is_typed_and_licensed(wheel: zipfile.ZipFile) -> None:

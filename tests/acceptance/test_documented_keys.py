@@ -1,0 +1,88 @@
+"""The keys that README promises to programs are there, command by command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tests.acceptance.conftest import Copydesk, Ran, draft
+from tests.documentation.checkout import table
+
+Row = Callable[[Copydesk], list[dict[str, Any]]]
+
+
+def _seen(copydesk: Copydesk) -> str:
+    return str(copydesk("review", "show", "o1", "--json").object["content_hash"])
+
+
+def _verdict(*arguments: str) -> Row:
+    def run(copydesk: Copydesk) -> list[dict[str, Any]]:
+        return copydesk("review", arguments[0], "o1", "--hash", _seen(copydesk), *arguments[1:], "--json").lines
+
+    return run
+
+
+def _plain(*arguments: str, stdin: str = "") -> Row:
+    def run(copydesk: Copydesk) -> list[dict[str, Any]]:
+        ran: Ran = copydesk(*arguments, "--json", stdin=stdin)
+        return ran.lines
+
+    return run
+
+
+# In an order in which each finds something to do.
+COMMANDS: dict[str, Row] = {
+    "events tail": _plain("events", "tail"),
+    "events show": _plain("events", "show", "1"),
+    "events export": _plain("events", "export"),
+    "events stats": _plain("events", "stats"),
+    "events import": _plain("events", "import", "-", stdin="nonsense\n"),
+    "projections status": _plain("projections", "status"),
+    "review list": _plain("review", "list"),
+    "review next": _plain("review", "next"),
+    "review show": _plain("review", "show", "o1"),
+    "review edit": _verdict("edit", "--body", "Thanks!"),
+    "review approve": _verdict("approve"),
+    "review revoke": _plain("review", "revoke", "o1"),
+    "review changes": _verdict("changes", "--reason", "tone"),
+    "publish once": _plain("publish", "once"),
+    "review reject": _plain("review", "reject", "o2", "--hash", "HASH", "--reason", "tone"),
+}
+
+
+def _documented() -> dict[str, set[str]]:
+    """The keys of each command, as README's table has them."""
+    found: dict[str, set[str]] = {}
+    for commands, keys in table("README.md", "## For programs"):
+        accepted = set(re.findall(r"`(\w+)`", keys.split("refused:")[0]))
+        for command in re.findall(r"`([a-z ]+)`", commands):
+            found[command] = accepted | (found["review list"] if keys.startswith("those") else set())
+    return found
+
+
+def test_each_command_has_the_keys_of_readme(copydesk: Copydesk) -> None:
+    """Every object that a command of README's table writes has the keys that stand there."""
+    copydesk.import_events(draft(), draft("o2"))
+    hashed = copydesk("review", "show", "o2", "--json").object["content_hash"]
+    documented = _documented()
+    assert documented.keys() == COMMANDS.keys()
+    for name, run in COMMANDS.items():
+        command = _plain("review", "reject", "o2", "--hash", hashed, "--reason", "tone") if "reject" in name else run
+        lines = command(copydesk)
+        assert lines, name
+        for line in lines:
+            assert documented[name] <= line.keys(), f"{name}: {line}"
+
+
+def test_a_failure_and_a_refusal_have_the_keys_of_readme(copydesk: Copydesk) -> None:
+    """A failure is an `error` with a code, a message and a hint; a refused verdict says the present hash."""
+    copydesk.import_events(draft())
+    rows = dict(table("README.md", "## For programs"))
+    (failing,) = [set(re.findall(r"`(\w+)`", keys)) for commands, keys in rows.items() if commands.startswith("any")]
+    error = copydesk("review", "show", "nothing", "--json").object
+    assert {"error", *error["error"]} == failing
+    (verdict,) = [keys for keys in rows.values() if "refused:" in keys]
+    refused = copydesk("review", "approve", "o1", "--hash", "0" * 64, "--json").object
+    promised = set(re.findall(r"`(\w+)`", verdict.split("refused:")[1]))
+    assert promised <= {*refused, *refused.get("error", {})}, refused
