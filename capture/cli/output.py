@@ -249,7 +249,7 @@ class Screen:
         file = file or self._out
         if not file.isatty():
             try:
-                file.write("".join(text for text, _ in parts).rstrip(" ") + "\n")
+                file.write("".join(text for text, _ in parts) + "\n")
             except BrokenPipeError:
                 raise ClosedPipe from None
             return

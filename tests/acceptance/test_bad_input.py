@@ -154,6 +154,17 @@ def _seen(value: bytes) -> str:
     return value.decode("utf-8", "surrogateescape")
 
 
+def test_an_event_without_a_database_waits_in_the_journal(alone: Copydesk) -> None:
+    """While the database is away `emit` says so and exits 1; the event is there as soon as a command reaches one."""
+    away = {"DATABASE_URL": "postgresql://u:s3cret@127.0.0.1:1/db"}
+    fields = ("channel=x", "identity=@us", "body=hello", "output_id=o1")
+    ran = alone("events", "emit", "comment.drafted", "--agent", "a", "--timeout", "0.5", *fields, env=away)
+    assert ran.code == 1
+    assert "is kept in the journal" in ran.err
+    assert "s3cret" not in ran.err
+    assert [row["output_id"] for row in alone("review", "list", "--json").lines] == ["o1"]
+
+
 def bytes_of(case: dict[str, Any]) -> bytes:
     """The bytes of a line of hostile.json."""
     if case.get("encoding") == "hex":
