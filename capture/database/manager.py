@@ -217,6 +217,10 @@ class DatabaseManager:
                 ) from error
             _roll_back(transaction)
             raise
+        except BaseException:
+            # A Ctrl-C in the middle: the transaction may still be open, and must not go back to the pool with it.
+            transaction.connection.invalidate()
+            raise
 
     def in_transaction(self) -> bool:
         """Whether this thread and task have a transaction open."""

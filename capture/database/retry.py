@@ -58,7 +58,7 @@ def refused(error: BaseException) -> bool:
     return any(
         sqlite_code(cause) in _SQLITE_REFUSED
         or (sqlstate(cause) or "")[:2] in _REFUSED
-        or type(cause).__name__ in ("DataError", "IntegrityError", "OverflowError")
+        or type(cause).__name__ in ("DataError", "IntegrityError", "OverflowError", "UnicodeEncodeError")
         for cause in _causes(error)
     )
 
@@ -92,10 +92,13 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = getattr(seen, "orig", None) or seen.__cause__
+    # `raise error from error` makes an error its own cause: each is looked at once.
+    seen: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in seen:
+        yield cause
+        seen.append(cause)
+        cause = getattr(cause, "orig", None) or cause.__cause__
 
 
 def repeating(

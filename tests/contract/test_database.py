@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from capture.database import retry
 from capture.database.manager import DatabaseManager
 from capture.database.tables import events
 from capture.errors import BadStatement, DatabaseUnavailable, NotADatabase
@@ -136,6 +137,20 @@ def test_an_error_of_the_database_is_sqlalchemys_on_every_backend(notes: Databas
     notes.execute_write("INSERT INTO modules_test_notes (id) VALUES (1)")
     with pytest.raises(sa.exc.IntegrityError):
         notes.execute_write("INSERT INTO modules_test_notes (id) VALUES (1)")
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**70])
+def test_a_value_that_no_column_holds_is_refused_in_the_same_terms(notes: DatabaseManager, value: object) -> None:
+    """A lone surrogate or an integer beyond 64 bits is SQLAlchemy's error, as a refusal, for writes and for reads."""
+    insert = "INSERT INTO modules_test_notes (id, body) VALUES (1, ?)" if isinstance(value, str) else None
+    for call in (
+        lambda: notes.execute_write(insert or "INSERT INTO modules_test_notes (id) VALUES (?)", (value,)),
+        lambda: notes.execute_query("SELECT id FROM modules_test_notes WHERE id = CAST(? AS BIGINT)", (value,)),
+    ):
+        with pytest.raises(sa.exc.StatementError) as caught:
+            call()
+        assert retry.refused(caught.value)
+    assert notes.execute_query("SELECT id FROM modules_test_notes") == []
 
 
 def test_threads_write_at_the_same_time(notes: DatabaseManager) -> None:

@@ -126,6 +126,8 @@ class PostgresqlBackend:
                     hint="execute_write runs statements that write",
                 ) from error
             raise _wrapped(error, statement) from error
+        except UnicodeEncodeError as error:
+            raise _wrapped(error, statement) from error
         finally:
             # Rolled back, never committed: a SET, a NOTIFY or a lock that slipped through ends here.
             if raw.pgconn.status == pq.ConnStatus.OK:
@@ -142,7 +144,7 @@ class PostgresqlBackend:
         """Run one statement; the count that its command tag has."""
         try:
             cursor = _execute(_raw(connection), statement)
-        except psycopg.Error as error:
+        except (psycopg.Error, UnicodeEncodeError) as error:
             raise _wrapped(error, statement) from error
         return max(cursor.rowcount, 0) if (cursor.statusmessage or "").startswith(_COUNTED) else 0
 
@@ -263,7 +265,7 @@ def _first_line(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _wrapped(error: psycopg.Error, statement: Statement) -> BaseException:
+def _wrapped(error: Exception, statement: Statement) -> BaseException:
     """The error as SQLAlchemy's own statements raise it, so that callers catch one kind on every backend."""
     return sqlalchemy.exc.DBAPIError.instance(
         statement.sql, statement.values, error, psycopg.Error, hide_parameters=True

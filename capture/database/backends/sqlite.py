@@ -169,6 +169,8 @@ class SqliteBackend:
                     hint="execute_write runs statements that write",
                 ) from error
             raise _wrapped(error, statement) from error
+        except (sqlite3.Warning, OverflowError, UnicodeEncodeError) as error:
+            raise _wrapped(error, statement) from error
         finally:
             if joined:
                 raw.set_authorizer(readonly.keep_the_log)
@@ -181,7 +183,7 @@ class SqliteBackend:
             cursor = raw.execute(statement.sql, statement.values)
             if cursor.description is not None:
                 cursor.fetchall()
-        except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
+        except (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeEncodeError) as error:
             raise _wrapped(error, statement) from error
         if cursor.rowcount >= 0:
             return cursor.rowcount
