@@ -6,9 +6,12 @@ import ast
 import importlib
 import re
 import tomllib
+from typing import Any
 
 import pytest
+import typer
 
+from review.cli import app
 from tests.documentation.checkout import ROOT, inline_code, read, tracked
 
 PAGES = ("ARCHITECTURE.md", "README.md", "CHANGELOG.md", "tests/README.md")
@@ -40,6 +43,26 @@ def test_a_test_resolves(page: str) -> None:
         functions = {node.name for node in ast.walk(ast.parse(read(path))) if isinstance(node, ast.FunctionDef)}
         if name not in functions:
             missing.append(f"{path}::{name}")
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_command_resolves(page: str) -> None:
+    """Each `copydesk` command that a page names in its text exists."""
+    program = typer.main.get_command(app.program)
+    missing = []
+    for code in inline_code(page):
+        words = code.split()
+        if words[:1] != ["copydesk"]:
+            continue
+        command: Any = program
+        for word in words[1:]:
+            if not hasattr(command, "commands"):
+                break
+            command = command.commands.get(word)
+            if command is None:
+                missing.append(code)
+                break
     assert missing == []
 
 
