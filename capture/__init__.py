@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from capture.identifiers import derived_id as derived_id
     from capture.identifiers import new_id as new_id
     from capture.media import attach as attach
-    from capture.media import stored as stored_media
+    from capture.media import stored as _stored
     from capture.names.declaration import table as table
     from capture.names.foundup_db import FoundupDB as FoundupDB
     from capture.names.grammar import check_name as check_name
@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from capture.writer.emit import flush_async as flush_async
 
     find_event, known_events, load_plugins = _registry.find, _registry.known, _plugins.load
+    stored_media = _stored
     is_refused, is_transient = _retry.refused, _retry.transient
 
 _INNER = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -20,6 +21,7 @@ _CLOSED: tuple[type, ...] = (
     *(datetime, date, time, timedelta, typing.cast("type", AwareDatetime)),
 )
 _open_fields: dict[type[BaseModel], tuple[str, ...]] = {}
+_number_fields: dict[type[BaseModel], tuple[str, ...] | None] = {}
 
 
 def open_fields(model: type[BaseModel]) -> tuple[str, ...]:
@@ -45,3 +47,45 @@ def _is_closed(annotation: object) -> bool:
     if issubclass(annotation, BaseModel):
         return annotation.model_config.get("extra") != "allow" and not open_fields(annotation)
     return issubclass(annotation, _CLOSED)
+
+
+def number_fields(model: type[BaseModel]) -> tuple[str, ...] | None:
+    """The names of the fields that are one floating-point number or None, in declared order.
+
+    Returns:
+        None when such numbers lie deeper too, in lists or models.
+    """
+    if model not in _number_fields:
+        _number_fields[model] = ()  # a model that contains itself: its other fields decide
+        _number_fields[model] = _find_numbers(model)
+    return _number_fields[model]
+
+
+def _find_numbers(model: type[BaseModel]) -> tuple[str, ...] | None:
+    plain = []
+    for name, field in model.model_fields.items():
+        leaves = set(_leaves(field.annotation))
+        if float in leaves:
+            if not leaves <= {float, int, type(None)}:
+                return None
+            plain.append(name)
+        for leaf in leaves:
+            if isinstance(leaf, type) and issubclass(leaf, BaseModel) and number_fields(leaf) != ():
+                return None
+    return tuple(plain)
+
+
+def _leaves(annotation: object) -> Iterator[object]:
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        yield from _leaves(inner[0])
+    elif origin in (typing.Union, types.UnionType):
+        for part in inner:
+            yield from _leaves(part)
+    elif inner and origin is not typing.Literal:
+        # A container: what it holds counts, and that it is one.
+        yield origin
+        for part in inner:
+            yield from _leaves(part)
+    else:
+        yield annotation

@@ -70,7 +70,8 @@ class BatchingWriter:
     ) -> None:
         settings = Settings.from_environment() if settings is None else settings
         self.full_wait = full_wait
-        self._folder = settings.journal if journal_folder is None else Path(journal_folder)
+        # Absolute, since an agent may change its working directory.
+        self._folder = (settings.journal if journal_folder is None else Path(journal_folder)).absolute()
         self._bound = settings.journal_bytes if journal_bytes is None else journal_bytes
         self._segment_bytes = segment_bytes
         self._memory_records = memory_records
@@ -267,6 +268,8 @@ class BatchingWriter:
                     self._let_go(segments)
             self._put(kind, data, record, waiter, wait=wait)
         elif waiter is None:
+            # Said here too: it may be 5 ms until the woken thread runs, and each `set` until then costs 2 µs.
+            drain.idle = False
             drain.wake.set()
         else:
             drain.hurry()

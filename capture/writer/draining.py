@@ -148,9 +148,8 @@ class Drain:
 
     def _run(self) -> None:
         try:
-            while not (self._stopping and not self._queue and not self._gaps.open):
+            while not (self._stopping and not self._queue and not self._gaps.open and self._end()):
                 self._round()
-            self._end()
         except Abandoned:
             _log.warning(
                 "%d records stay in the journal; the next process adopts them", len(self._queue) + self.in_flight
@@ -262,17 +261,23 @@ class Drain:
                 del self._committed[segment]
                 self._segments.give_up(segment)
 
-    def _end(self) -> None:
+    def _end(self) -> bool:
+        """Leave nothing behind; False when an event came meanwhile."""
         while self._adoption is not None and not self._reach.abandoned:
             self._adopt_some()
         if self._unsynced:
             self._reach.until_done(lambda sink: sink.sync())
+            self._synced()
+        # Sealed under the lock of those who emit: an event that comes after this look gets a segment of its own.
+        with self._segments.lock:
+            if self._queue:
+                return False
+            self._segments.seal()
         for segment in self._segments.of_records():
             if self._committed.get(segment) == segment.sequence:
                 self._segments.give_up(segment)
-        self._unsynced = False
-
         self._clean = True
+        return True
 
     def _connected(self, log_id: bytes) -> None:
         self._segments.name_log(log_id)

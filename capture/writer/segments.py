@@ -129,6 +129,11 @@ class Segments:
         segment.delete()
         self.room.set()
 
+    def seal(self) -> None:
+        """Add nothing more to the segment that is being written; the next record begins another."""
+        with self.lock:
+            self._active = None
+
     def retire(self, segments: Iterable[Segment]) -> None:
         """Add nothing more to these: the disk refused to keep what they hold."""
         with self.lock:

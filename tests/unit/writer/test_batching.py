@@ -16,11 +16,13 @@ from capture.events.content import Prepared
 from capture.identifiers import new_id
 from capture.vocabulary import CaptureGapped
 from capture.writer import journal
+from capture.writer.adoption import adopt
 from capture.writer.batching import BatchingWriter
 from capture.writer.draining import Drain
 from capture.writer.owner import DAMAGED, LOCK
 from capture.writer.quarantine import quarantined
 from capture.writer.segment import SUFFIX, Segment
+from capture.writer.segments import Segments
 from tests.fixtures.writer import MemoryLog, note, writing
 
 
@@ -212,6 +214,42 @@ def test_a_closed_writer_opens_again(tmp_path: Path) -> None:
         writer.submit(note(2))
         assert writer.flush(10)
         assert log.values() == [1, 2]
+
+
+def test_an_event_that_comes_while_the_writer_closes_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An emit between the last commit and the giving up of its segment is kept, for the next process at the latest."""
+    log, give_up, late = MemoryLog(), Segments.give_up, []
+
+    def emit_first(self: Segments, segment: Segment) -> None:
+        if not late:
+            late.append(True)
+            writer.submit(note("late"))
+        give_up(self, segment)
+
+    with writing(log, tmp_path) as writer:
+        writer.submit(note("early"))
+        assert writer.flush(10)
+        monkeypatch.setattr(Segments, "give_up", emit_first)
+        writer.close(10)
+    assert late
+    list(adopt(tmp_path, log))
+    assert log.values() == ["early", "late"]
+
+
+def test_an_agent_may_change_its_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative journal folder is one place for the whole process, wherever it goes."""
+    log = MemoryLog()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with writing(log, Path("journal"), segment_bytes=16_384) as writer:
+        writer.submit(note(0))
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        for number in range(1, 200):
+            writer.submit(note(number))
+    assert log.values() == list(range(200))
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_what_a_close_leaves_is_adopted_once(tmp_path: Path) -> None:
