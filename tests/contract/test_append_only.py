@@ -165,6 +165,17 @@ def test_nothing_is_replaced(make_database: MakeDatabase, verb: str, replaced: s
         assert the_log(manager) == before
 
 
+def test_the_mutant_without_the_insert_trigger_loses_a_row(make_database: MakeDatabase) -> None:
+    """Only SQLite: with the triggers on UPDATE and DELETE alone, REPLACE puts another row in place of a row."""
+    with DatabaseManager(make_database("sqlite")) as manager:
+        write_rows(manager, row(1), row(2))
+        before = the_log(manager)
+        with manager.transaction() as transaction, manager.backend.migrating(transaction.connection):
+            transaction.execute_write("DROP TRIGGER agents_events_dense")
+        manager.execute_write(INSERT.replace("INSERT", "INSERT OR REPLACE"), row(2))
+        assert the_log(manager) != before
+
+
 @pytest.mark.parametrize("position", [0, -1, 2, 4, None])
 def test_a_gap_is_refused(make_database: MakeDatabase, position: int | None) -> None:
     """Only SQLite: a row that is not the next one is refused (on PostgreSQL the head's lock gives positions out)."""

@@ -217,6 +217,18 @@ def test_the_driver_itself_takes_one_statement(log: DatabaseManager, where: str)
     assert state(log) == before
 
 
+def test_the_mutants_are_left_by_the_statement_itself(log: DatabaseManager) -> None:
+    """Naive guards let the hostile lines through: `query_only` on SQLite, READ ONLY without a query on PostgreSQL."""
+    leave, enter = ("PRAGMA query_only=OFF", "PRAGMA query_only=ON")
+    if log.backend.name == "postgresql":
+        leave, enter = ("SET TRANSACTION READ WRITE", "SET TRANSACTION READ ONLY")
+    assert leave in HOSTILE
+    with log.transaction() as transaction:
+        for sql in (enter, leave, "UPDATE agents_head SET epoch = 9"):
+            transaction.connection.exec_driver_sql(sql)
+    assert log.execute_query("SELECT epoch FROM agents_head") == [{"epoch": 9}]
+
+
 def test_a_read_leaves_no_trace_in_the_session(make_database: Any) -> None:
     """Only PostgreSQL: what a read sets in its session is gone when it ends, since it is always rolled back."""
     with DatabaseManager(make_database("postgresql")) as manager:
