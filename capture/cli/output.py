@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -21,6 +22,9 @@ from capture.errors import CopydeskError
 
 Object = Mapping[str, JsonValue]
 Advance = Callable[[int], None]
+
+_REDRAWN = 0.1
+"""Seconds between two drawings of a progress bar."""
 
 
 class ExitCode(IntEnum):
@@ -196,12 +200,24 @@ class Screen:
         with Progress(*columns, console=Console(file=self._err, highlight=False), transient=True) as bar:
             task = bar.add_task(hostile.visible(what), total=total, rate="")
 
-            def advance(steps: int) -> None:
-                bar.update(task, advance=steps)
+            waiting, shown_at = 0, 0.0
+
+            def show() -> None:
+                nonlocal waiting, shown_at
+                bar.update(task, advance=waiting)
                 speed = bar.tasks[0].speed
                 bar.update(task, rate=f"{speed:,.0f}/s" if speed else "")
+                waiting, shown_at = 0, time.monotonic()
+
+            def advance(steps: int) -> None:
+                nonlocal waiting
+                waiting += steps
+                # A bar that is drawn at every line of a file costs more than the line.
+                if time.monotonic() - shown_at > _REDRAWN:
+                    show()
 
             yield advance
+            show()
 
     def error(self, error: CopydeskError) -> None:
         """Say what went wrong: the `error` object on standard output with `--json`, else one or two lines."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -189,7 +190,7 @@ class _Demo:
         other = Settings.from_environment().database_url != f"sqlite:///{self._settings.foundup}.db"
         given = f" --database-url {self._url}" if other and self._url.startswith("sqlite") else ""
         for what in ("review list", "events tail", "projections status", "run --once"):
-            screen.say(f"copydesk {what}{given}")
+            screen.say(f"{_program()} {what}{given}")
         screen.say(f"ls {self._settings.published.name}/")
 
     def _verdict(self, verb: str, what: str, answer: Accepted | Refusal) -> dict[str, JsonValue]:
@@ -207,6 +208,14 @@ class _Demo:
     def _say(self, text: str) -> None:
         if not self._screen.json:
             self._screen.say(f"  {text}")
+
+
+def _program() -> str:
+    """What to type for `copydesk` here: an environment that is not activated has it off the path."""
+    if shutil.which("copydesk"):
+        return "copydesk"
+    beside = Path(sys.executable).with_name("copydesk")
+    return str(beside) if beside.exists() else f"{sys.executable} -m review.cli.app"
 
 
 def _new_folder(given: str | None) -> Path:
