@@ -16,7 +16,7 @@ from capture.events.prepare import check_id, prepare
 from capture.identifiers import new_id
 from capture.settings import Settings
 from capture.writer.batching import BatchingWriter
-from capture.writer.identity import Identity, bound_ids
+from capture.writer.identity import UNNAMED, Identity, bound_ids
 from capture.writer.quarantine import Quarantined
 from capture.writer.redaction import Redact, Redaction
 
@@ -93,7 +93,8 @@ class Capture:
                     options.pop("database_url", None),
                     options.pop("journal", None),
                     settings=settings,
-                    agent_id=self.identity.agent(),
+                    # Of the writer's own events; only an agent's event without a name is worth a warning.
+                    agent_id=self.identity.agent_id or settings.agent_id or UNNAMED,
                     **options,
                 )
             return self.taker
