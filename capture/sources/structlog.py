@@ -130,17 +130,25 @@ class CaptureProcessor:
 
     def _submit(self, event: Event, ids: Mapping[str, Any]) -> None:
         capture, bound = emit.capture, bound_ids()
-        if bound:
-            ids = {**bound, **ids}
-        given, identity = ids.get, capture.identity
-        prepared = prepare(
-            capture.redaction.event(event),
-            agent_id=given("agent_id") or identity.agent_id or identity.agent(),
-            run_id=given("run_id") or identity.run_id,
-            correlation_id=given("correlation_id") or identity.correlation_id,
-            causation_id=given("causation_id"),
-            trace_id=given("trace_id"),
-        )
+        identity = capture.identity
+        ids = {**bound, **ids} if bound else ids
+        event = capture.redaction.event(event)
+        if ids:
+            prepared = prepare(
+                event,
+                agent_id=ids.get("agent_id") or identity.agent(),
+                run_id=ids.get("run_id") or identity.run_id,
+                correlation_id=ids.get("correlation_id") or identity.correlation_id,
+                causation_id=ids.get("causation_id"),
+                trace_id=ids.get("trace_id"),
+            )
+        else:
+            prepared = prepare(
+                event,
+                agent_id=identity.agent_id or identity.agent(),
+                run_id=identity.run_id,
+                correlation_id=identity.correlation_id,
+            )
         taker = capture.taker or capture.take()
         if self._strict:
             taker.submit(prepared)

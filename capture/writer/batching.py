@@ -14,11 +14,11 @@ from capture.events.content import Prepared, encode
 from capture.settings import Settings
 from capture.writer import journal, lifecycle, quarantine
 from capture.writer.committing import Sink
-from capture.writer.draining import BATCH_BYTES, BATCH_EVENTS, Drain, Queued
+from capture.writer.draining import BATCH_BYTES, BATCH_EVENTS, Drain
 from capture.writer.gaps import Gaps
 from capture.writer.quarantine import Quarantined
 from capture.writer.reaching import OpenSink
-from capture.writer.segments import SEGMENT_BYTES, Segments
+from capture.writer.segments import SEGMENT_BYTES, Queued, Segments
 from capture.writer.stats import Counts, Stats
 from capture.writer.waiting import Waiter, in_event_loop, refuse_in_event_loop, refuse_inside_decision
 
@@ -241,11 +241,7 @@ class BatchingWriter:
         until: float | None = None
         while True:
             try:
-                # Under one lock, so that the order of commits is the order of `emit`.
-                with segments.lock:
-                    segment, offset, sequence = segments.append(kind, data)
-                    kept = record if len(self._queue) < self._memory_records else None
-                    self._queue.append((segment, offset, sequence, len(data), kept, waiter))
+                segments.put(kind, data, record, waiter, in_memory=self._memory_records)
                 break
             except JournalFull:
                 if until is None:
@@ -285,7 +281,9 @@ class BatchingWriter:
     def _open(self) -> Segments:
         with self._opening:
             if self._segments is None:
-                self._segments = Segments(self._folder, bound=self._bound, segment_bytes=self._segment_bytes)
+                self._segments = Segments(
+                    self._folder, self._queue, bound=self._bound, segment_bytes=self._segment_bytes
+                )
             return self._segments
 
     def _start(self, segments: Segments) -> Drain:

@@ -24,9 +24,8 @@ from capture.writer.quarantine import Quarantined
 from capture.writer.reaching import Abandoned, OpenSink, Reach
 from capture.writer.safekeeping import Safekeeping
 from capture.writer.segment import Segment
-from capture.writer.segments import Segments
+from capture.writer.segments import Queued, Segments
 from capture.writer.stats import Counts
-from capture.writer.waiting import Waiter
 
 BATCH_EVENTS = 1000
 """Larger batches gain nothing and cost latency (measured)."""
@@ -37,10 +36,6 @@ DURABLE_EVERY = 1.0
 
 _ADOPT_AGAIN = 30.0
 _log = logging.getLogger("copydesk.writer")
-
-Queued = tuple[Segment | None, int, int, int, Prepared | Quarantined | None, Waiter | None]
-"""Segment, offset, sequence, bytes, record, waiter. Without a segment: a flush. Without a record: read it back. A plain
-tuple, since one is made for every event on the agent's thread."""
 
 
 class Drain:

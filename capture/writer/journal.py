@@ -8,8 +8,10 @@ A segment is a file of a fixed size, written from front to back through a memory
     128   frames, one after another; zeros behind the last
     -64   the header once more: a damaged first page must not hide which log the records are for
 
-A frame is a marker, a CRC-32 (zlib) over all that follows it, the payload's length, a kind, a sequence (1, 2, 3 … in
-each segment) and the payload. The first mark is why a zeroed last record is noticed: the zeros look like the end.
+A frame is a marker, the CRC-32 (zlib) of the payload, begun at 256 * sequence + kind, the payload's length, a kind, a
+sequence (1, 2, 3 … in each segment) and the payload. CRCs of one payload begun at two values always differ, so that the
+sequence and the kind are covered as well as the payload, in one pass and without a copy. The first mark is why a zeroed
+last record is noticed: the zeros look like the end.
 
 After damage the reader looks for the next marker. An agent's text can't forge a record there: the marker's bytes stand
 in no UTF-8 text, and neither in the lengths of an encoded event, whose highest byte is 0x00 or 0xFF.
@@ -44,10 +46,11 @@ _HEADER = struct.Struct("<16sII16sQ")
 _HEADER_CRC = struct.Struct("<I")
 _MARK = struct.Struct("<QQ")
 _COMPLEMENT = (1 << 64) - 1
-_PREFIX = struct.Struct("<4sI")
-_BODY = struct.Struct("<IBxxxQ")
+_MAX_SEQUENCE = 1 << 24
+FRAME = struct.Struct("<4sIIBxxxQ")
+"""Marker, CRC-32, length, kind, sequence; the payload follows."""
 
-FRAME_OVERHEAD = _PREFIX.size + _BODY.size
+FRAME_OVERHEAD = FRAME.size
 """Bytes of a frame beside its payload."""
 
 SEGMENT_OVERHEAD = RECORDS_AT + HEADER_SIZE
@@ -126,8 +129,7 @@ def read_mark(data: bytes) -> int | None:
 
 def write_frame(kind: int, sequence: int, payload: bytes) -> bytes:
     """The bytes of a frame."""
-    body = _BODY.pack(len(payload), kind, sequence) + payload
-    return _PREFIX.pack(MARKER, zlib.crc32(body)) + body
+    return FRAME.pack(MARKER, zlib.crc32(payload, sequence << 8 | kind), len(payload), kind, sequence) + payload
 
 
 def read_frame(data: bytes | memoryview, at: int, end: int) -> tuple[Record, int] | None:
@@ -141,15 +143,14 @@ def read_frame(data: bytes | memoryview, at: int, end: int) -> tuple[Record, int
     Returns:
         The record and the offset behind it, or None when no whole frame stands there.
     """
-    body = at + _PREFIX.size
-    if body + _BODY.size > end or data[at : at + 4] != MARKER:
+    start = at + FRAME.size
+    if start > end or data[at : at + 4] != MARKER:
         return None
-    (crc,) = _HEADER_CRC.unpack_from(data, at + 4)
-    length, kind, sequence = _BODY.unpack_from(data, body)
-    stop = body + _BODY.size + length
-    if stop > end or zlib.crc32(data[body:stop]) != crc:
+    _, crc, length, kind, sequence = FRAME.unpack_from(data, at)
+    stop = start + length
+    if stop > end or sequence >= _MAX_SEQUENCE or zlib.crc32(data[start:stop], sequence << 8 | kind) != crc:
         return None
-    return Record(sequence, kind, bytes(data[body + _BODY.size : stop])), stop
+    return Record(sequence, kind, bytes(data[start:stop])), stop
 
 
 def scan(data: bytes) -> Scan:

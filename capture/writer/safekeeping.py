@@ -5,17 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING
 
 from capture.errors import JournalFull, JournalUnavailable
 from capture.events import content
 from capture.events.content import Prepared
 from capture.writer import journal, quarantine
 from capture.writer.segment import Segment
-from capture.writer.segments import Segments
-
-if TYPE_CHECKING:
-    from capture.writer.draining import Queued
+from capture.writer.segments import Queued, Segments
 
 _SYNC_EVERY = 1.0
 _REWRITE_EVERY = 60.0
@@ -82,7 +78,7 @@ class Safekeeping:
             self.retired += failed
 
     def _moved(self, item: Queued, failed: list[Segment]) -> Queued:
-        segment, offset, sequence, size, record, waiter = item
+        segment, offset, _, size, record, waiter = item
         if segment is None or segment not in failed:
             return item
         if record is None:
@@ -92,5 +88,5 @@ class Safekeeping:
             kind, payload = journal.EVENT, content.encode(record)
         else:
             kind, payload = journal.QUARANTINED, quarantine.encode(record)
-        segment, offset, sequence = self._segments.append(kind, payload)
-        return segment, offset, sequence, size, record, waiter
+        segment, offset = self._segments.append(kind, payload)
+        return segment, offset, segment.sequence, size, record, waiter

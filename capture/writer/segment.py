@@ -16,7 +16,7 @@ from struct import Struct
 from zlib import crc32
 
 from capture.writer import journal
-from capture.writer.journal import COMMITTED_AT, MARKER, WRITTEN_AT
+from capture.writer.journal import COMMITTED_AT, FRAME_OVERHEAD, MARKER, WRITTEN_AT
 
 SUFFIX = ".journal"
 UNBORN = ".new"
@@ -26,8 +26,7 @@ _PAGE = mmap.PAGESIZE
 _PAGES_AT_ONCE = 64
 _ZEROS = bytes(1024 * 1024)
 # The hot path below does what journal.write_frame and write_mark do; a test holds them equal.
-_pack_body = Struct("<IBxxxQ").pack
-_pack_prefix = Struct("<4sI").pack
+_pack_frame = journal.FRAME.pack
 _put_mark = Struct("<QQ").pack_into
 _COMPLEMENT = (1 << 64) - 1
 
@@ -42,7 +41,7 @@ class Segment:
         sequence: The sequence of the last record written.
     """
 
-    __slots__ = ("_end", "_file", "_log_id", "_map", "_offset", "number", "path", "sequence", "size")
+    __slots__ = ("_end", "_file", "_log_id", "_map", "_offset", "_write", "number", "path", "sequence", "size")
 
     def __init__(self, path: Path, number: int, size: int, file: int, log_id: bytes) -> None:
         self.path = path
@@ -53,6 +52,7 @@ class Segment:
         self._file = file
         self._map = mmap.mmap(file, size)
         self._map.seek(journal.RECORDS_AT)
+        self._write = self._map.write
         self._offset = journal.RECORDS_AT
         self._end = size - journal.HEADER_SIZE
         self._log_id = log_id
@@ -89,12 +89,11 @@ class Segment:
         Returns:
             The offset of its frame, or -1 when it does not fit any more.
         """
-        sequence, start = self.sequence + 1, self._offset
-        body = _pack_body(len(payload), kind, sequence) + payload
-        stop = start + 8 + len(body)
+        sequence, start, length = self.sequence + 1, self._offset, len(payload)
+        stop = start + FRAME_OVERHEAD + length
         if stop > self._end:
             return -1
-        self._map.write(_pack_prefix(MARKER, crc32(body)) + body)
+        self._write(_pack_frame(MARKER, crc32(payload, sequence << 8 | kind), length, kind, sequence) + payload)
         _put_mark(self._map, WRITTEN_AT, sequence, sequence ^ _COMPLEMENT)
         self._offset, self.sequence = stop, sequence
         return start

@@ -10,17 +10,28 @@ import errno
 import itertools
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from threading import Event, RLock
 
 from capture.errors import JournalFull, JournalUnavailable
+from capture.events.content import Prepared
 from capture.writer import journal
 from capture.writer.owner import Owner
+from capture.writer.quarantine import Quarantined
 from capture.writer.segment import Segment
+from capture.writer.waiting import Waiter
 
 SEGMENT_BYTES = 4 * 1024 * 1024
 """The size of a segment, unless one record needs more or the journal's bound is small."""
+
+MAX_SEGMENT_BYTES = 128 * 1024 * 1024
+"""More would hold more records than a frame's CRC can tell apart by their sequence (2^24)."""
+
+Queued = tuple[Segment | None, int, int, int, Prepared | Quarantined | None, Waiter | None]
+"""Segment, offset, sequence, bytes, record, waiter. Without a segment: a flush. Without a record: read it back. A plain
+tuple, since one is made for every event on the agent's thread."""
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _log = logging.getLogger("copydesk.writer")
@@ -31,15 +42,17 @@ class Segments:
 
     Args:
         folder: The journal folder.
+        queue: What is written here waits there for the writer's thread.
         bound: The most bytes that all segments may have together.
         segment_bytes: The size of one.
     """
 
-    def __init__(self, folder: Path, *, bound: int, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(self, folder: Path, queue: deque[Queued], *, bound: int, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.lock = RLock()
         self.room = Event()
         self.bound = bound
-        self.segment_bytes = max(min(segment_bytes, bound // 4), journal.SEGMENT_OVERHEAD + 4096)
+        self.segment_bytes = max(min(segment_bytes, bound // 4, MAX_SEGMENT_BYTES), journal.SEGMENT_OVERHEAD + 4096)
+        self._queue = queue
         self._owner = Owner(folder)
         self._numbers = itertools.count(1)
         self._active: Segment | None = None
@@ -61,33 +74,53 @@ class Segments:
     def __len__(self) -> int:
         return len(self._all)
 
-    def append(self, kind: int, payload: bytes) -> tuple[Segment, int, int]:
-        """Write a record. The caller holds `lock`.
+    def put(
+        self, kind: int, payload: bytes, record: Prepared | Quarantined, waiter: Waiter | None, *, in_memory: int
+    ) -> None:
+        """Write a record and queue it, in one step: the order of commits is the order of `emit`.
 
         A signal handler or a finalizer may run in the middle of this on the same thread and emit. Its record gets a
         segment of its own: the outer one is half written, and waiting for it would never end.
 
-        Returns:
-            The segment, the offset of the record in it, and its sequence.
+        Args:
+            kind: The kind of the frame.
+            payload: Its payload.
+            record: What the payload encodes.
+            waiter: Who waits for its commit.
+            in_memory: With so many records in the queue, this one is left to the journal.
 
         Raises:
             JournalFull: There is no room within the bound, or on the disk.
             JournalUnavailable: The folder can't be written.
         """
-        if self._writing:
-            segment = self._make(len(payload))
-            return segment, segment.append(kind, payload), segment.sequence
-        self._writing = True
-        try:
-            active = self._active
-            if active is not None:
-                offset = active.append(kind, payload)
-                if offset >= 0:
-                    return active, offset, active.sequence
-            active = self._next(len(payload))
-            return active, active.append(kind, payload), active.sequence
-        finally:
-            self._writing = False
+        queue = self._queue
+        with self.lock:
+            if self._writing:
+                segment = self._make(len(payload))
+                offset = segment.append(kind, payload)
+                queue.append((segment, offset, segment.sequence, len(payload), record, waiter))
+                return
+            self._writing = True
+            try:
+                active = self._active
+                offset = -1 if active is None else active.append(kind, payload)
+                if active is None or offset < 0:
+                    active, offset = self.append(kind, payload)
+                kept = record if len(queue) < in_memory else None
+                queue.append((active, offset, active.sequence, len(payload), kept, waiter))
+            finally:
+                self._writing = False
+
+    def append(self, kind: int, payload: bytes) -> tuple[Segment, int]:
+        """Write a record, to a new segment when it does not fit into this one; the caller holds `lock`.
+
+        Returns:
+            The segment, and the offset of the record in it.
+        """
+        if self._active is not None and (offset := self._active.append(kind, payload)) >= 0:
+            return self._active, offset
+        segment = self._active = self._next(len(payload))
+        return segment, segment.append(kind, payload)
 
     def wants_spare(self) -> bool:
         """True when the next segment should be made ready."""
@@ -161,12 +194,10 @@ class Segments:
 
     def _next(self, length: int) -> Segment:
         spare = self._spare
-        if spare is not None and length + journal.FRAME_OVERHEAD + journal.SEGMENT_OVERHEAD <= spare.size:
-            self._spare = None
-            self._active = spare
-        else:
-            self._active = self._make(length)
-        return self._active
+        if spare is None or length + journal.FRAME_OVERHEAD + journal.SEGMENT_OVERHEAD > spare.size:
+            return self._make(length)
+        self._spare = None
+        return spare
 
     def _make(self, length: int) -> Segment:
         needed = length + journal.FRAME_OVERHEAD + journal.SEGMENT_OVERHEAD
