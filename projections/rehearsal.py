@@ -81,7 +81,9 @@ class legacy_renames:  # noqa: N801 - a context manager, read as one
         self._connection.exec_driver_sql("PRAGMA legacy_alter_table = ON")
 
     def __exit__(self, *_: object) -> None:
-        self._connection.exec_driver_sql("PRAGMA legacy_alter_table = OFF")
+        # A Ctrl-C inside leaves a connection that SQLAlchemy has closed already.
+        if not self._connection.invalidated:
+            self._connection.exec_driver_sql("PRAGMA legacy_alter_table = OFF")
 
 
 def _fault(connection: sa.Connection, view: str) -> sa.exc.DBAPIError | None:
