@@ -315,10 +315,11 @@ def _backend(parsed: sqlalchemy.engine.URL, settings: Settings) -> Backend:
 
 def _who() -> object:
     """The running asyncio task, else the thread."""
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is not None:
+    # Without asyncio, or while another thread is in the middle of importing it, no task runs here.
+    current_task = getattr(sys.modules.get("asyncio"), "current_task", None)
+    if current_task is not None:
         try:
-            task = asyncio.current_task()
+            task = current_task()
         except RuntimeError:
             task = None
         if task is not None:

@@ -41,11 +41,12 @@ class Waiter:
 
 def in_event_loop() -> bool:
     """True on the thread of a running asyncio event loop, which must never be blocked."""
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
+    # Without asyncio, or while another thread is in the middle of importing it, no loop runs here.
+    running_loop = getattr(sys.modules.get("asyncio"), "get_running_loop", None)
+    if running_loop is None:
         return False
     try:
-        asyncio.get_running_loop()
+        running_loop()
     except RuntimeError:
         return False
     return True

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
+import types
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -529,3 +531,13 @@ def test_the_database_is_told_once_and_not_at_every_attempt(tmp_path: Path, capl
     assert len(told) == 2
     assert "start it" in told[0]
     assert DAMAGED not in "".join(told)
+
+
+def test_a_flush_beside_an_import_of_asyncio_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another thread is in the middle of importing asyncio, this one simply has no event loop."""
+    log = MemoryLog()
+    monkeypatch.setitem(sys.modules, "asyncio", types.ModuleType("asyncio"))
+    with writing(log, tmp_path) as writer:
+        writer.submit(note(1), durable=True)
+        assert writer.flush(10)
+    assert log.values() == [1]
