@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, ClassVar
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from capture.events import registry
 
@@ -14,8 +15,15 @@ _TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 JsonObject = dict[str, JsonValue]
 """A JSON object as Python values."""
 
-OutputId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
-"""What names an output: a UUIDv7 by default; any id of letters, digits and `._:-` is accepted."""
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, UUID) else value
+
+
+OutputId = Annotated[
+    str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"), BeforeValidator(_as_text)
+]
+"""What names an output: a UUIDv7 as `capture.new_id()` makes it, or any id of letters, digits and `._:-`."""
 
 
 class Value(BaseModel):

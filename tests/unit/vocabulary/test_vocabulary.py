@@ -10,11 +10,13 @@ from capture.events import registry
 from capture.events.decoding import decode_payload
 from capture.events.event import Event
 from capture.events.prepare import prepare
+from capture.identifiers import new_id
 from capture.vocabulary import (
     AgentHeartbeat,
     ContractOpened,
     ErrorLearned,
     MemoryLearned,
+    OutputWithdrawn,
     TaskDiscovered,
     TransactionRecorded,
 )
@@ -101,6 +103,15 @@ def test_a_field_that_no_class_has_is_refused() -> None:
     """A misspelt field is an error, not a fact that is lost in silence."""
     with pytest.raises(ValidationError, match="confidense"):
         MemoryLearned(key="k", value=1, kind="fact", confidense=0.5)  # type: ignore[call-arg]
+
+
+def test_an_output_id_may_be_given_as_a_uuid() -> None:
+    """What `new_id()` returns names an output as it is; a text that no file name or column could hold does not."""
+    own = new_id()
+    assert OutputWithdrawn(output_id=own).output_id == str(own)  # type: ignore[arg-type]
+    for text in ("a b", "a\n", "", "-x"):
+        with pytest.raises(ValidationError, match="output_id"):
+            OutputWithdrawn(output_id=text)
 
 
 def test_an_event_does_not_change() -> None:
