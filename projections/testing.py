@@ -49,8 +49,7 @@ def fold(
         Exception: What a handler raised, about the event that it could not handle.
     """
     plan = Plan(projector)
-    stored = [_stored(event, position, agent_id) for position, event in enumerate(events, start=1)]
-    folded = fold_batch(plan, decoded(stored), lambda: Working(plan.tables, None))
+    folded = fold_batch(plan, decoded(stored_events(events, agent_id=agent_id)), lambda: Working(plan.tables, None))
     for dead in folded.dead:
         raise dead.error
     name = plan.name if table is None else table
@@ -58,6 +57,16 @@ def fold(
     rows = [row for row in folded.working.rows[name].values() if row is not None]
     width = len(chosen.key_names)
     return [_readable(chosen, row) for row in sorted(rows, key=lambda row: [str(value) for value in row[:width]])]
+
+
+def stored_events(events: Iterable[Given], *, agent_id: str = "agent") -> list[Stored]:
+    """Events as a log would hold them, from position 1 on.
+
+    Args:
+        events: In the order of the log.
+        agent_id: Who puts bare events out.
+    """
+    return [_stored(event, position, agent_id) for position, event in enumerate(events, start=1)]
 
 
 class GivenEvents:
