@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
-from capture import Clock, CopydeskError, DatabaseManager, utc_now
+from capture import Clock, CopydeskError, DatabaseManager, stored_media, utc_now
 from capture.vocabulary import Media
 from review import commands
 from review.actors import check_person
@@ -20,7 +20,6 @@ from review.decider import Answer, Decider
 from review.output import JsonObject, Output
 from review.policy.file import in_force
 from review.policy.rules import Policy
-from review.publication.media import missing
 from review.publication.publisher import Receipt
 from review.refusals import Accepted
 
@@ -311,7 +310,8 @@ class ReviewDesk:
     def _missing(self, output_id: str) -> tuple[str, ...]:
         # Before the lock is taken: media may be large. The content hash names them, so they are the same inside.
         output = self.output(output_id)
-        return () if output is None else missing(output.content.media, self.manager.settings.media)
+        media = () if output is None else output.content.media
+        return tuple(item.sha256 for item in media if stored_media(item.sha256, settings=self.manager.settings) is None)
 
     def _verdict(self, command: Command, command_id: str | None) -> Answer:
         answer = self.do(command, command_id=command_id)

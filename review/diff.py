@@ -29,11 +29,12 @@ def words(old: str, new: str) -> tuple[Change, ...]:
     """The changes by words: `equal` and `delete` joined make the old text, `equal` and `insert` the new one."""
     before, after = _TOKENS.findall(old), _TOKENS.findall(new)
     changes: list[Change] = []
-    for tag, old_from, old_to, new_from, new_to in Indel.opcodes(before, after):
-        if tag == "insert":
-            changes.append(Change("insert", "".join(after[new_from:new_to])))
+    for step in Indel.opcodes(before, after):
+        if step.tag == "insert":
+            changes.append(Change("insert", "".join(after[step.dest_start : step.dest_end])))
         else:
-            changes.append(Change("equal" if tag == "equal" else "delete", "".join(before[old_from:old_to])))
+            kept = "".join(before[step.src_start : step.src_end])
+            changes.append(Change("equal" if step.tag == "equal" else "delete", kept))
     return tuple(changes)
 
 
@@ -42,12 +43,12 @@ def lines(old: str, new: str) -> tuple[Change, ...]:
     before, after = old.split("\n"), new.split("\n")
     changes: list[Change] = []
     coming: list[Change] = []
-    for tag, old_from, old_to, new_from, new_to in Indel.opcodes(before, after):
-        if tag == "insert":
-            coming += [Change("insert", line) for line in after[new_from:new_to]]
-        elif tag == "equal":
-            changes += [*coming, *(Change("equal", line) for line in before[old_from:old_to])]
+    for step in Indel.opcodes(before, after):
+        if step.tag == "insert":
+            coming += [Change("insert", line) for line in after[step.dest_start : step.dest_end]]
+        elif step.tag == "equal":
+            changes += [*coming, *(Change("equal", line) for line in before[step.src_start : step.src_end])]
             coming = []
         else:
-            changes += [Change("delete", line) for line in before[old_from:old_to]]
+            changes += [Change("delete", line) for line in before[step.src_start : step.src_end]]
     return (*changes, *coming)

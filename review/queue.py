@@ -108,7 +108,9 @@ def list_outputs(
         if value is not None:
             query = query.where(_outputs.c[name] == value)
     if after is not None:
-        query = query.where(sa.tuple_(_outputs.c.submitted_at, _outputs.c.output_id) > sa.tuple_(*after))
+        # With its type: a tuple's bare value would be bound as SQLAlchemy's own DATETIME, whose text does not compare.
+        ended = sa.tuple_(sa.literal(after.submitted_at, UtcTime), after.output_id)
+        query = query.where(sa.tuple_(_outputs.c.submitted_at, _outputs.c.output_id) > ended)
     with manager.connect() as connection:
         rows = [Listed(*row) for row in connection.execute(query)]
     last = rows[limit - 1] if len(rows) > limit else None

@@ -67,13 +67,15 @@ def _keep_approvals(transaction: Transaction, before: Output, after: Output, pos
     of_output = approvals.c.output_id == after.output_id
     present = sa.and_(approvals.c.revision == after.revision, approvals.c.content_hash == after.content_hash)
     approved = after.state in APPROVED_STATES and len(after.votes) >= after.needed
+    if approved and before.state in APPROVED_STATES and before.revision == after.revision:
+        return  # as it goes on from approved to published: its approval stands
     others = sa.not_(present) if approved else sa.true()
     transaction.connection.execute(
         sa.update(approvals)
         .where(of_output, approvals.c.revoked_position.is_(None), others)
         .values(revoked_position=position)
     )
-    if approved and before.state is not State.APPROVED and after.state is State.APPROVED:
+    if approved:
         values = {
             "output_id": after.output_id,
             "revision": after.revision,

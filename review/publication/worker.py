@@ -21,13 +21,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from capture import CopydeskError
+from review.decider import Answer
 from review.desk import ReviewDesk
 from review.errors import NotSent
 from review.output import Attempt, Output, State
 from review.publication.installed import installed
 from review.publication.publisher import Publisher, Receipt
 from review.queue import Listed, list_outputs
-from review.refusals import Accepted, Refusal
+from review.refusals import Accepted, Refusal, refuse
 
 LOST_AFTER = timedelta(minutes=10)
 """How long an output may be `publishing` before its worker counts as dead."""
@@ -117,7 +118,7 @@ class PublishingWorker:
         self.desk.refresh()
         outcomes = [outcome for row in self._rows(State.PUBLISHING) if (outcome := self._swept(row)) is not None]
         outcomes += [outcome for row in self._rows(State.UNCERTAIN) if (outcome := self._found(row)) is not None]
-        outcomes += [self._published(row.output_id) for row in self._rows(State.APPROVED, State.PUBLISH_FAILED)]
+        outcomes += [self._published(row) for row in self._rows(State.APPROVED, State.PUBLISH_FAILED)]
         if outcomes:
             self.desk.refresh()
         return Summary(tuple(outcomes))
@@ -131,26 +132,24 @@ class PublishingWorker:
             if after is None:
                 return
 
-    def _published(self, output_id: str) -> Outcome:
-        output = self.desk.output(output_id)
-        if output is None or output.state not in (State.APPROVED, State.PUBLISH_FAILED):
-            return Outcome(output_id, None if output is None else output.state, None, "STATE", "it has changed since")
-        publisher = self.publishers.get(output.publisher)
+    def _published(self, row: Listed) -> Outcome:
+        publisher = self.publishers.get(row.publisher)
         if publisher is None:
-            message = f"there is no publisher {output.publisher!r:.60}"
-            return Outcome(output_id, output.state, None, "UNKNOWN_PUBLISHER", message)
-        if output.state is State.APPROVED:
-            answer = self.desk.start(output_id, output.content_hash, worker=self.name)
+            message = f"there is no publisher {row.publisher!r:.60}"
+            return Outcome(row.output_id, State(row.state), None, "UNKNOWN_PUBLISHER", message)
+        if row.state == State.PUBLISH_FAILED:
+            answer = self._retried(row)
         else:
-            until = _pause(output)
-            if self.desk.now() < until:
-                return Outcome(
-                    output_id, output.state, None, "NOT_DUE", f"it is tried again from {until.isoformat()} on"
-                )
-            answer = self.desk.retry(output_id, output.content_hash, worker=self.name)
-        if isinstance(answer, Refusal):
-            return Outcome(output_id, answer.state, None, answer.code, answer.message)
-        return self._sent(publisher, answer.output)
+            # The row may be old: the desk looks at the stream, and refuses if the content is another by now.
+            answer = self.desk.start(row.output_id, row.content_hash, worker=self.name)
+        return self._sent(publisher, answer.output) if isinstance(answer, Accepted) else _outcome(answer)
+
+    def _retried(self, row: Listed) -> Answer:
+        output = self.desk.output(row.output_id)
+        until = None if output is None else _pause(output)
+        if output is not None and until is not None and self.desk.now() < until:
+            return refuse(output, "NOT_DUE", f"it is tried again from {until.isoformat()} on")
+        return self.desk.retry(row.output_id, row.content_hash, worker=self.name)
 
     def _sent(self, publisher: Publisher, output: Output) -> Outcome:
         attempt = output.attempts[-1]
@@ -200,9 +199,9 @@ class PublishingWorker:
             return None
         if self.desk.now() < output.attempt.started_at + LOST_AFTER:
             return None
-        return self._lost(
-            output, output.attempt, f"the worker {output.attempt.worker} began to send and was not heard of again"
-        )
+        silent = f"the worker {output.attempt.worker} began to send and was not heard of again"
+        lost = self._lost(output, output.attempt, silent)
+        return self._found(row) or lost
 
     def _found(self, row: Listed) -> Outcome | None:
         output = self.desk.output(row.output_id)
@@ -221,8 +220,10 @@ class PublishingWorker:
         return _outcome(self.desk.confirm(output.output_id, output.attempt.number, receipt, worker=self.name), receipt)
 
 
-def _pause(output: Output) -> datetime:
+def _pause(output: Output) -> datetime | None:
     attempts = [attempt for attempt in output.attempts if attempt.revision == output.revision]
+    if not attempts:
+        return None
     ended = attempts[-1].finished_at or attempts[-1].started_at
     return ended + PAUSES[min(len(attempts), len(PAUSES)) - 1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from review.effects import idempotency_key
 from review.errors import NotSent
 from review.publishers.folder import FolderPublisher
 from review.testing import PublisherContract, Story
+
+HOSTILE = json.loads((Path(__file__).parents[2] / "hostile.json").read_text(encoding="utf-8"))
 
 
 def an_output(body: str = "Ahoy.", output_id: str = "o1") -> tuple[Output, str]:
@@ -78,6 +81,21 @@ def test_a_link_that_waits_there_is_not_followed(folder: FolderPublisher, tmp_pa
         folder.publish(output, key)
     assert outside.read_bytes() == b"mine"
     assert folder.find(key) is None
+
+
+def test_every_hostile_text_arrives_as_it_is(folder: FolderPublisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each value of the hostile list that can be a body is written byte for byte, into the folder and nowhere else."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)  # a thousand of them; here the bytes are looked at
+    written: dict[str, bytes] = {}
+    for entry in HOSTILE:
+        value = entry.get("prefix", "") + entry["value"] * entry.get("repeat", 1) + entry.get("suffix", "")
+        if "\0" in value or len(value) > 100_000 or any("\ud800" <= character <= "\udfff" for character in value):
+            continue
+        output, key = an_output(value, output_id=entry["id"])
+        written[folder.publish(output, key).external_id] = value.encode()
+    assert len(written) > 300
+    assert {path.name: path.read_bytes() for path in folder.folder.glob("*.txt")} == written
+    assert {path.name for path in folder.folder.parent.iterdir()} == {"published"}
 
 
 @pytest.mark.parametrize("output_id", ["a" * 200, "a..b", "a:b", "con", "A.txt", "0-1"])
