@@ -16,6 +16,8 @@ import pytest
 from capture.database.manager import DatabaseManager
 from tests.fixtures.postgres import PostgresServer, postgres_server
 
+pytest_plugins = ("tests.fixtures.review", "tests.fixtures.platform")
+
 BACKENDS = ("sqlite", "postgresql")
 
 

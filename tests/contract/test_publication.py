@@ -1,119 +1,43 @@
-"""What publication promises, on every backend: at most one unattended send, and an honest `uncertain`."""
+"""At most one unattended send of what is approved, on every backend."""
 
 from __future__ import annotations
 
 import json
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from capture import CopydeskError, DatabaseManager, EventLog
-from capture.vocabulary import ActionProposed, Draft, Media, OutputRevised, SocialPostDrafted, content_hash
+from capture import EventLog
+from capture.vocabulary import ActionProposed, Media, OutputRevised, SocialPostDrafted, content_hash
 from review import Accepted, Output, PublishingWorker, Receipt, ReviewDesk
 from review.commands import Approve
-from review.errors import NotSent
-from review.publication.worker import LOST_AFTER, PAUSES, Outcome
+from review.publication.worker import LOST_AFTER, Outcome
 from review.publishers.folder import FolderPublisher
 from review.queue import Listed
+from tests.fixtures.platform import (
+    NOW,
+    Clock,
+    Platform,
+    approved,
+    drafted,
+    raises,
+    state,
+)
 
 HOSTILE = json.loads((Path(__file__).parents[1] / "hostile.json").read_text(encoding="utf-8"))
-NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def desk(clocked_desk: ReviewDesk) -> ReviewDesk:
+    return clocked_desk
 
 
 class Crash(BaseException):
     """The worker's process ends here: nothing of it runs any more."""
-
-
-class Platform:
-    """A publisher that counts, and does what it is told at each send.
-
-    Args:
-        behave: Called with the output after it arrived (`arrives`) or before (`refuses`).
-    """
-
-    key_lifetime = None
-    verifies: timedelta | None = None
-
-    def __init__(self) -> None:
-        self.arrived: list[tuple[str, str, str]] = []
-        self.by_key: dict[str, Receipt] = {}
-        self.retracted: list[str] = []
-        self.before: Callable[[Output], None] = lambda output: None
-        self.after: Callable[[Output], None] = lambda output: None
-        self.answer: Callable[[Receipt], Any] = lambda receipt: receipt
-
-    def publish(self, output: Output, key: str) -> Receipt:
-        self.before(output)
-        self.arrived.append((output.output_id, output.content_hash, output.body))
-        receipt = self.by_key[key] = Receipt(f"p{len(self.arrived)}", "https://x.example/1")
-        self.after(output)
-        return self.answer(receipt)  # type: ignore[no-any-return] # a broken platform may answer anything
-
-    def find(self, key: str) -> Receipt | None:
-        return self.by_key.get(key)
-
-    def retract(self, receipt: Receipt) -> None:
-        self.retracted.append(receipt.external_id)
-
-    def not_accepted(self, answer: BaseException) -> bool:
-        return str(answer) == "401 not accepted"
-
-
-def raises(error: BaseException) -> Callable[[Output], None]:
-    def act(*_: object) -> None:
-        raise error
-
-    return act
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def desk(manager: DatabaseManager, clock: Clock) -> ReviewDesk:
-    return ReviewDesk(manager, clock=clock)
-
-
-@pytest.fixture
-def platform() -> Platform:
-    return Platform()
-
-
-@pytest.fixture
-def worker(desk: ReviewDesk, platform: Platform) -> PublishingWorker:
-    return PublishingWorker(desk, {"folder": platform}, name="w1")
-
-
-def drafted(desk: ReviewDesk, body: str = "Ahoy.", **more: Any) -> Draft:
-    draft = SocialPostDrafted(channel="x", identity="@acme", body=body, **more)
-    EventLog(desk.manager, clock=desk.now).append([draft], agent_id="poster")
-    return draft
-
-
-def approved(desk: ReviewDesk, body: str = "Ahoy.", **more: Any) -> Draft:
-    draft = drafted(desk, body, **more)
-    assert isinstance(desk.approve(draft.output_id, content_hash(draft), actor="ana"), Accepted)
-    return draft
-
-
-def state(desk: ReviewDesk, draft: Draft) -> str:
-    output = desk.output(draft.output_id)
-    assert output is not None
-    return output.state.value
 
 
 def test_only_what_is_approved_is_sent(desk: ReviewDesk, worker: PublishingWorker, platform: Platform) -> None:
@@ -243,79 +167,6 @@ def test_a_worker_that_dies_never_leads_to_a_second_send(
         assert (platform.arrived, state(desk, post)) == ([], "uncertain")
 
 
-def test_an_interrupted_worker_says_that_it_is_uncertain(
-    desk: ReviewDesk, worker: PublishingWorker, platform: Platform
-) -> None:
-    """Ctrl-C in the middle of a send leaves the output uncertain, and goes on up."""
-    post = approved(desk)
-    platform.after = raises(KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
-        worker.run_once()
-    assert state(desk, post) == "uncertain"
-
-
-@pytest.mark.parametrize(
-    ("when", "error", "becomes", "sends"),
-    [
-        ("before", NotSent("no route"), "publish_failed", 0),
-        ("before", OSError("401 not accepted"), "publish_failed", 0),
-        ("before", OSError("400"), "uncertain", 0),
-        ("after", TimeoutError(), "uncertain", 1),
-        ("after", RuntimeError("400 that did post \x1b[2J\n" + "x" * 9000), "uncertain", 1),
-    ],
-)
-def test_what_a_platform_raises_is_taken_for_what_it_proves(
-    desk: ReviewDesk,
-    worker: PublishingWorker,
-    platform: Platform,
-    when: str,
-    error: Exception,
-    becomes: str,
-    sends: int,
-) -> None:
-    """Only "nothing was sent" and a declared "not accepted" are failures; anything else is uncertain."""
-    post = approved(desk)
-    setattr(platform, when, raises(error))
-    summary = worker.run_once()
-    assert state(desk, post) == becomes
-    assert (summary.failed, summary.uncertain) == ((1, 0) if becomes == "publish_failed" else (0, 1))
-    output = desk.output(post.output_id)
-    assert output is not None
-    assert output.attempt is not None
-    assert output.attempt.error is not None
-    assert output.attempt.error.isprintable()
-    assert len(platform.arrived) == sends
-
-
-@pytest.mark.parametrize(
-    "receipt",
-    [None, "p1", Receipt(""), Receipt("x" * 600), Receipt("p\0"), Receipt("p1", "https://x.example/" + "a" * 5000)],
-)
-def test_a_receipt_that_can_not_be_recorded_is_uncertain(
-    desk: ReviewDesk, worker: PublishingWorker, platform: Platform, receipt: Any
-) -> None:
-    """Whatever a platform answers, the output was sent once and its fate is told."""
-    post = approved(desk)
-    platform.answer = lambda _: receipt
-    worker.run_once()
-    assert state(desk, post) == "uncertain"
-    platform.answer = lambda kept: kept
-    worker.run_once()
-    assert state(desk, post) == "published"
-    assert len(platform.arrived) == 1
-
-
-def test_a_platform_that_shows_nothing_is_not_believed(
-    desk: ReviewDesk, worker: PublishingWorker, platform: Platform
-) -> None:
-    """A success that a verifying publisher can't find is uncertain."""
-    post = approved(desk)
-    platform.verifies = timedelta()
-    platform.after = lambda output: platform.by_key.clear()
-    worker.run_once()
-    assert state(desk, post) == "uncertain"
-
-
 def test_an_uncertain_output_is_found_and_never_sent_again(
     desk: ReviewDesk, worker: PublishingWorker, platform: Platform
 ) -> None:
@@ -329,45 +180,6 @@ def test_an_uncertain_output_is_found_and_never_sent_again(
     platform.by_key = kept
     assert worker.run_once().published == 1
     assert len(platform.arrived) == 1
-
-
-def test_a_failed_send_is_tried_again_after_a_pause(
-    desk: ReviewDesk, worker: PublishingWorker, platform: Platform, clock: Clock
-) -> None:
-    """What certainly did not go out is tried again under the same key, first at once, then ever later."""
-    post = approved(desk)
-    platform.before = raises(NotSent("no route"))
-    assert worker.run_once().failed == 1
-    assert worker.run_once().failed == 1
-    summary = worker.run_once()
-    assert (summary.skipped, summary.outputs[0].code) == (1, "NOT_DUE")
-    clock.now += PAUSES[1]
-    platform.before = lambda output: None
-    assert worker.run_once().published == 1
-    output = desk.output(post.output_id)
-    assert output is not None
-    assert [attempt.number for attempt in output.attempts] == [1, 2, 3]
-    assert len({attempt.idempotency_key for attempt in output.attempts}) == 1
-
-
-def test_a_person_decides_what_became_of_an_uncertain_send(
-    desk: ReviewDesk, worker: PublishingWorker, platform: Platform, clock: Clock
-) -> None:
-    """After "it is not there" no machine sends again; the content goes out once somebody edits and approves it anew."""
-    post = approved(desk)
-    platform.before = raises(TimeoutError())
-    worker.run_once()
-    platform.before = lambda output: None
-    assert isinstance(desk.resolve(post.output_id, "failed", actor="ana", note="not there"), Accepted)
-    clock.now += timedelta(days=1)
-    summary = worker.run_once()
-    assert (summary.skipped, summary.outputs[0].code) == (1, "UNCERTAIN")
-    assert platform.arrived == []
-    edited = desk.edit(post.output_id, content_hash(post), body="Ahoy again.", actor="ana")
-    assert isinstance(edited, Accepted)
-    assert isinstance(desk.approve(post.output_id, edited.content_hash, actor="ana"), Accepted)
-    assert worker.run_once().published == 1
-    assert [body for _, _, body in platform.arrived] == ["Ahoy again."]
 
 
 def test_two_workers_send_once(desk: ReviewDesk, platform: Platform) -> None:
@@ -439,24 +251,6 @@ def test_a_publisher_that_is_not_there_is_told(desk: ReviewDesk) -> None:
     post = approved(desk)
     summary = PublishingWorker(desk, {}).run_once()
     assert (summary.skipped, summary.outputs[0].code, state(desk, post)) == (1, "UNKNOWN_PUBLISHER", "approved")
-
-
-def test_a_database_that_goes_away_after_the_send_does_not_send_twice(
-    desk: ReviewDesk, worker: PublishingWorker, platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When the confirmation can't be recorded the worker stops, and the next finds the post instead of sending it."""
-    post = approved(desk)
-
-    def away(*args: object, **named: object) -> None:
-        raise CopydeskError("the database is away")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(desk, "confirm", away)
-        with pytest.raises(CopydeskError, match="away"):
-            worker.run_once()
-    clock.now += LOST_AFTER
-    worker.run_once()
-    assert (len(platform.arrived), state(desk, post)) == (1, "published")
 
 
 def test_the_folder_holds_exactly_the_approved_bytes(desk: ReviewDesk, tmp_path: Path) -> None:
