@@ -176,8 +176,8 @@ def soak(backend: str, rate: int, seconds: float, seed: int, every: float) -> in
             )
         )
         print(
-            f"soak {backend}: {said[0]:,} events in {seconds:,.0f} s ({reached:,.0f}/s), seed {seed}, {len(samples)} samples,"
-            f" peaks of the first tenth / middle third / last third: {figures}; "
+            f"soak {backend}: {said[0]:,} events in {seconds:,.0f} s ({reached:,.0f}/s), seed {seed},"
+            f" {len(samples)} samples, peaks of the first tenth / middle third / last third: {figures}; "
             f"{'; '.join(faults) if faults else 'flat, 0 missed'}"
         )
         return 1 if faults else 0

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from capture.database.manager import Transaction
 
 from capture import DatabaseManager, EventLog
+from capture.database.manager import Transaction
 from capture.eventlog import insertion
 from capture.eventlog.follower import Follower
 from capture.events.prepare import prepare
