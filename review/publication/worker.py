@@ -167,7 +167,7 @@ class PublishingWorker:
         return self._confirmed(publisher, output, attempt, receipt)
 
     def _confirmed(self, publisher: Publisher, output: Output, attempt: Attempt, receipt: Receipt) -> Outcome:
-        if getattr(publisher, "verifies", None) is not None and not _sees(publisher, attempt.idempotency_key):
+        if getattr(publisher, "verifies", None) not in (None, False) and not _sees(publisher, attempt.idempotency_key):
             return self._lost(output, attempt, "the platform said yes, but does not show it")
         try:
             answer = self.desk.confirm(
