@@ -87,6 +87,8 @@ class BatchingWriter:
         self._queue: deque[Queued] = deque()
         self._counts = Counts()
         self._drain: Drain | None = None
+        self._starter = 0
+        self._started: Drain | None = None
         self.gaps = Gaps()
 
     def submit(self, event: Prepared, *, durable: bool = False) -> None:
@@ -269,7 +271,7 @@ class BatchingWriter:
             drain.wake.set()
         else:
             drain.hurry()
-            if not drain.is_alive() and not drain.ended:
+            if self._is_without_thread(drain) and not drain.ended:
                 waiter.answer(_no_thread())
 
     def _let_go(self, segments: Segments) -> None:
@@ -302,16 +304,29 @@ class BatchingWriter:
                     batch_bytes=size,
                     batch_age=age,
                 )
+                self._starter = threading.get_ident()
                 lifecycle.at_exit()
                 # RuntimeError: the interpreter is ending and starts no more threads. The journal keeps the event.
                 with suppress(RuntimeError):
                     self._drain.start()
+                self._starter, self._started = 0, self._drain
+                if not self._drain.is_alive():
+                    for item in list(self._queue):
+                        if item[5] is not None:
+                            item[5].answer(_no_thread())
             return self._drain
+
+    def _is_without_thread(self, drain: Drain) -> bool:
+        """Whether waiting for this thread makes no sense. While another thread is still starting it, it does.
+
+        A signal handler that runs in the middle of the start must not wait for what it has interrupted.
+        """
+        return not drain.is_alive() and (self._started is drain or self._starter == threading.get_ident())
 
     def _ask(self, waiter: Waiter) -> bool:
         """Leave a question in the queue; False when no thread is there to answer it."""
         drain = self._drain
-        if drain is None or not drain.is_alive():
+        if drain is None or self._is_without_thread(drain):
             return False
         self._queue.append((None, 0, 0, 0, None, waiter))
         drain.hurry()
