@@ -25,9 +25,17 @@ MAX_PAYLOAD = 1024 * 1024
 MAX_DEPTH = 64
 """The deepest nesting of objects and lists in a payload."""
 
-_FLAT = frozenset({str, int, bool, type(None)})
+FLAT = frozenset({str, int, bool, type(None)})
+"""The classes of values that nest nothing, and are no number that JSON lacks."""
+
 _plans: dict[type[Event], tuple[tuple[str, ...], tuple[str, ...] | None]] = {}
 _LENGTHS = struct.Struct("<11i")
+_TIME_LENGTH = 27
+_ID_LENGTH = 36
+# The lengths of the first ten fields, and the texts between the id and the time: the same for all events of one type
+# that one run of an agent puts out into the agent's own stream.
+_middles: dict[tuple[object, ...], tuple[bytes, str, int]] = {}
+_MAX_MIDDLES = 1000
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _NOT_A_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|(NaN|Infinity)')
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])')
@@ -82,9 +90,7 @@ def payload_bytes(event: Event) -> bytes:
     open_names, number_names = _plan(event.__class__) if plan is None else plan
     for name in open_names:
         value = getattr(event, name)
-        if value.__class__ not in _FLAT and not (
-            value.__class__ is dict and _FLAT.issuperset(map(type, value.values()))
-        ):
+        if value.__class__ not in FLAT and not (value.__class__ is dict and FLAT.issuperset(map(type, value.values()))):
             number_names = None
             break
     if number_names is not None:
@@ -134,6 +140,17 @@ def _depth(payload: bytes) -> int:
 
 def encode(event: Prepared) -> bytes:
     """The bytes that a journal keeps and that the digest is taken over."""
+    known = _middles.get(event[1:9])
+    if known is not None:
+        lengths, middle, size = known
+        data = f"{event[0]}{middle}{event[9]}".encode()
+        if len(data) == size and len(event[9]) == _TIME_LENGTH and event[9].isascii():
+            payload = event[10]
+            return b"".join((lengths, len(payload).to_bytes(4, "little"), data, payload))
+    return _encode_any(event)
+
+
+def _encode_any(event: Prepared) -> bytes:
     # Spelled out, since it runs for every event on the agent's thread: one encoding of all texts together, 1.3 µs
     # instead of 2.8 for one of each.
     event_id, event_type, version, stream_id, agent_id, run_id, correlation_id, causation_id, trace_id, at, payload = (
@@ -159,6 +176,10 @@ def encode(event: Prepared) -> bytes:
             len(at),
             len(payload),
         )
+        if stream_id == f"agent-{agent_id}" and len(event_id) == _ID_LENGTH and len(at) == _TIME_LENGTH:
+            if len(_middles) >= _MAX_MIDDLES:
+                _middles.clear()
+            _middles[event[1:9]] = lengths[:-4], text[_ID_LENGTH:-_TIME_LENGTH], len(text)
     else:
         lengths = _LENGTHS.pack(
             *(-1 if field is None else len(str(field).encode()) for field in event[:10]), len(payload)

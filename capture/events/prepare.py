@@ -17,6 +17,9 @@ MAX_ID = 200
 MAX_STREAM = 255
 """The longest stream id, in characters."""
 
+Middle = tuple[str, int, str, str, str | None, str | None, str | None, str | None]
+"""The fields of `Prepared` from the type to the trace id."""
+
 _new_tuple = tuple.__new__
 # Type, version, and how the stream id is made, by class: what `Event.stream_id` works out, kept.
 _kinds: dict[type, tuple[str, int, str | None, str]] = {}
@@ -88,6 +91,20 @@ def prepare(
             payload_bytes(event),
         ),
     )
+
+
+def in_own_stream(event_class: type[Event], agent_id: str, run_id: str | None, correlation_id: str | None) -> Middle:
+    """What `prepare` puts between id and time of every event of a class that belongs to its agent's own stream.
+
+    Raises:
+        InvalidEvent: An id can't be stored.
+    """
+    check_id("agent_id", agent_id)
+    for name, value in (("run_id", run_id), ("correlation_id", correlation_id)):
+        if value is not None:
+            check_id(name, value)
+    kind = event_class.event_type, event_class.schema_version
+    return (*kind, f"agent-{agent_id}", agent_id, run_id, correlation_id, None, None)
 
 
 def check_id(name: str, value: object) -> None:

@@ -121,8 +121,19 @@ class BatchingWriter:
         Returns:
             False when the event was dropped.
         """
+        segments, drain = self._segments, self._drain
         try:
-            self._put(journal.EVENT, encode(event), event, None, wait=0)
+            if segments is None or drain is None:
+                self._put(journal.EVENT, encode(event), event, None, wait=0)
+                return True
+            # What `_put` does, without the call: a log line of an agent comes this way.
+            segments.put(journal.EVENT, encode(event), event, None, in_memory=self._memory_records)
+            if drain.ended:
+                self._begin_anew(drain, segments)
+                self._put(journal.EVENT, encode(event), event, None, wait=0)
+            elif drain.idle:
+                drain.idle = False
+                drain.wake.set()
         except Exception as error:  # noqa: BLE001 - a source that may not raise: whatever it is, it is counted and told
             self._drop(event.event_type, error)
             return False
@@ -260,10 +271,7 @@ class BatchingWriter:
         if waiter is None and not drain.idle:
             return
         if drain.ended:
-            # The writer was closed while this event came, into a journal that is an orphan now. Twice is once.
-            with self._opening:
-                if self._drain is drain:
-                    self._let_go(segments)
+            self._begin_anew(drain, segments)
             self._put(kind, data, record, waiter, wait=wait)
         elif waiter is None:
             # Said here too: it may be 5 ms until the woken thread runs, and each `set` until then costs 2 µs.
@@ -273,6 +281,12 @@ class BatchingWriter:
             drain.hurry()
             if self._is_without_thread(drain) and not drain.ended:
                 waiter.answer(_no_thread())
+
+    def _begin_anew(self, drain: Drain, segments: Segments) -> None:
+        # The writer was closed while this event came, into a journal that is an orphan now. Twice is once.
+        with self._opening:
+            if self._drain is drain:
+                self._let_go(segments)
 
     def _let_go(self, segments: Segments) -> None:
         self._segments = self._drain = None

@@ -83,6 +83,12 @@ class Redaction:
             return type(event).model_validate(payload)
         return event
 
+    def opens(self, kind: type[Event]) -> tuple[str, ...] | None:
+        """The fields to be looked at in events of a class; None when the event as a whole has to be."""
+        plan = self._plans.get(kind)
+        texts, opens = self._plan(kind) if plan is None else plan
+        return None if texts or self._function is not None else opens
+
     def _plan(self, kind: type[Event]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         texts = tuple(
             name

@@ -27,8 +27,8 @@ _PAGES_AT_ONCE = 64
 _ZEROS = bytes(1024 * 1024)
 # The hot path below does what journal.write_frame and write_mark do; a test holds them equal.
 _pack_frame = journal.FRAME.pack
-_put_mark = Struct("<QQ").pack_into
-_COMPLEMENT = (1 << 64) - 1
+# Signed, ~n has the bytes of the complement, and needs no number of 64 bits.
+_put_mark = Struct("<Qq").pack_into
 
 
 class Segment:
@@ -94,7 +94,7 @@ class Segment:
         if stop > self._end:
             return -1
         self._write(_pack_frame(MARKER, crc32(payload, sequence << 8 | kind), length, kind, sequence) + payload)
-        _put_mark(self._map, WRITTEN_AT, sequence, sequence ^ _COMPLEMENT)
+        _put_mark(self._map, WRITTEN_AT, sequence, ~sequence)
         self._offset, self.sequence = stop, sequence
         return start
 
@@ -137,7 +137,7 @@ class Segment:
 
     def mark_committed(self, sequence: int) -> None:
         """Say up to which record the log holds them for good: recovery need not look at those again."""
-        _put_mark(self._map, COMMITTED_AT, sequence, sequence ^ _COMPLEMENT)
+        _put_mark(self._map, COMMITTED_AT, sequence, ~sequence)
 
     def sync(self) -> None:
         """Bring everything to the disk.

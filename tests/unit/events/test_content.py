@@ -198,3 +198,17 @@ def _made(value: Any) -> list[Event]:
 
 _REMEMBERED = MemoryLearned(key="k", value=1, kind="fact")
 _CALLED = ToolCalled(tool="t")
+
+
+@given(st.text(max_size=40), st.text(max_size=30), st.text(max_size=5) | st.none())
+def test_what_is_kept_of_one_event_changes_no_other(event_id: str, at: str, run_id: str | None) -> None:
+    """The encoding of an event is the same whether or not one of the same agent and run was encoded before."""
+    usual = prepare(MemoryLearned(key="k", value="v", kind="fact"), agent_id="añe", run_id="r")
+    encode(usual)
+    for event in (
+        usual._replace(event_id=event_id, occurred_at=at, run_id=run_id),
+        usual._replace(event_id=usual.event_id[:-1] + "é", occurred_at=at, run_id=run_id),
+        usual._replace(agent_id="a", stream_id="agent-a", run_id=run_id, payload=at.encode()),
+    ):
+        assert decode(encode(event)) == event
+        assert decode(encode(event)) == event

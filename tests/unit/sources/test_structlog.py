@@ -66,6 +66,55 @@ def test_a_line_named_by_an_event_type_becomes_that_event(events: Captured) -> N
     assert (event.agent_id, event.run_id, event.correlation_id) == ("poster", "r1", "c1")
 
 
+LINES = (
+    {"key": "a", "value": "plain", "kind": "fact"},
+    {"key": "a", "value": "é\n\u2028 \\u0000 C:\\u0000x", "kind": "fact", "confidence": 0.5, "source": None},
+    {"key": "a", "value": {"password": "x", "deep": [{"token": "y"}]}, "kind": "fact"},
+    {"key": "a", "value": 1.5, "kind": "fact"},
+    {"key": "a", "value": float("nan"), "kind": "fact"},
+    {"key": "a", "value": "x", "kind": "fact", "confidence": float("inf")},
+    {"key": "a", "value": "nul \0", "kind": "fact"},
+    {"key": "a", "value": "\ud800", "kind": "fact"},
+    {"key": "a", "value": "x" * 1_100_000, "kind": "fact"},
+    {"key": "a", "value": None, "kind": 7},
+    {"key": "a", "value": [], "kind": "fact", "unknown": 1},
+)
+
+
+@pytest.mark.parametrize("line", LINES, ids=range(len(LINES)))
+def test_the_quick_way_says_what_the_longer_one_says(line: dict[str, Any]) -> None:
+    """A line without bound ids takes a shorter way: what is captured, redacted and refused is the same by both."""
+    answers = []
+    for bound in ({}, {"trace_id": "t"}):  # a bound id leads the longer way
+        with captured() as events, bound_contextvars(**bound):
+            logger(CaptureProcessor()).info("memory.learned", **line)
+        answers.append(
+            (
+                [(event.payload.model_dump_json(), event.stream_id, event.agent_id, event.run_id) for event in events],
+                [(record.error, json.loads(record.raw)["data"]) for record in events.quarantined],
+            )
+        )
+    assert answers[0] == answers[1]
+    assert len(answers[0][0]) + len(answers[0][1]) == 1
+
+
+def test_the_quick_way_asks_who_emits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name, a run or a redaction that is configured later holds for the next line."""
+    monkeypatch.setattr(emit, "capture", emit.Capture())
+    processor = CaptureProcessor()
+    with captured() as events:
+        log = logger(processor)
+        for number, options in enumerate(({"agent_id": "a"}, {"run_id": "r"}, {"agent_id": "b"}, {"redact": ["key"]})):
+            capture.configure(**options)  # type: ignore[arg-type]
+            log.info("memory.learned", key=str(number), value="v", kind="fact")
+    assert [(e.agent_id, e.stream_id, e.run_id, e.payload.key) for e in events] == [  # type: ignore[union-attr]
+        ("a", "agent-a", None, "0"),
+        ("a", "agent-a", "r", "1"),
+        ("b", "agent-b", "r", "2"),
+        ("b", "agent-b", "r", "[redacted]"),
+    ]
+
+
 def test_every_line_is_passed_on_unchanged(events: Captured) -> None:
     """The next processor sees the line as it was, captured or not, valid or not."""
     lines = Lines()
