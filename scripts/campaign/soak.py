@@ -154,7 +154,7 @@ def soak(backend: str, rate: int, seconds: float, seed: int, every: float) -> in
         tail.join(60)
         faults = growing(samples)
         if agent.returncode != 0:
-            faults.append("not everything was committed within two minutes after the end")
+            faults.append("the agent failed, or not everything was committed within two minutes after the end")
         if tail.missed or tail.position != said[0]:
             faults.append(f"the reader saw {tail.position:,} of {said[0]:,} events and missed {tail.missed:,}")
         reached = said[0] / seconds
