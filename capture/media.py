@@ -107,4 +107,3 @@ def _store(source: BinaryIO, folder: Path) -> str:
     finally:
         unfinished.unlink(missing_ok=True)
     return sha256
-
