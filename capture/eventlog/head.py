@@ -61,6 +61,29 @@ def lock(transaction: Transaction, clock: Clock | None = None) -> Head:
     return Head(row.position, max(now, row.recorded_at), row.log_id, row.epoch)
 
 
+def _reserve(now: sa.ColumnElement[datetime], *, on_server: bool) -> sa.UpdateBase:
+    later = sa.func.greatest if on_server else sa.func.max
+    return (
+        sa.update(head_table)
+        .where(head_table.c.id == 1, head_table.c.moved_to.is_(None))
+        .values(
+            position=head_table.c.position + sa.bindparam("count", type_=sa.BigInteger),
+            recorded_at=later(head_table.c.recorded_at, now),
+        )
+        .returning(head_table.c.position, head_table.c.recorded_at, head_table.c.log_id, head_table.c.epoch)
+    )
+
+
+_GIVEN = sa.bindparam("now", type_=head_table.c.recorded_at.type)
+# Made once: making it anew took a third of the time of an append of 100 events (SQLite). By backend, and whether the
+# time is given; else the wait for the row's lock makes PostgreSQL evaluate the new values again, the clock with them.
+_RESERVE = {
+    (False, True): _reserve(_GIVEN, on_server=False),
+    (True, True): _reserve(_GIVEN, on_server=True),
+    (True, False): _reserve(_DATABASE_CLOCK, on_server=True),
+}
+
+
 def reserve(transaction: Transaction, count: int, clock: Clock | None = None) -> Head:
     """Lock the head and give out the next positions, in one statement.
 
@@ -76,19 +99,10 @@ def reserve(transaction: Transaction, count: int, clock: Clock | None = None) ->
         LogMoved: The log was moved to another database.
     """
     on_server = transaction.manager.backend.name == "postgresql"
+    values: dict[str, object] = {"count": count}
     if clock is not None or not on_server:
-        now: sa.ColumnElement[datetime] = sa.literal((clock or utc_now)(), head_table.c.recorded_at.type)
-    else:
-        # The wait for the row's lock makes PostgreSQL evaluate the new values again, the clock with them.
-        now = _DATABASE_CLOCK
-    later = sa.func.greatest if on_server else sa.func.max
-    statement = (
-        sa.update(head_table)
-        .where(head_table.c.id == 1, head_table.c.moved_to.is_(None))
-        .values(position=head_table.c.position + count, recorded_at=later(head_table.c.recorded_at, now))
-        .returning(head_table.c.position, head_table.c.recorded_at, head_table.c.log_id, head_table.c.epoch)
-    )
-    row = transaction.connection.execute(statement).one_or_none()
+        values["now"] = (clock or utc_now)()
+    row = transaction.connection.execute(_RESERVE[on_server, "now" in values], values).one_or_none()
     if row is None:
         return lock(transaction, clock)  # it raises, and says where the log went
     return Head(row.position - count, row.recorded_at, row.log_id, row.epoch)

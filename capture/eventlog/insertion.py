@@ -36,7 +36,7 @@ _NAMES = ", ".join(COLUMNS)
 _ROW = f"({', '.join('?' * len(COLUMNS))})"
 
 # A few fixed sizes, so that the driver's statement cache holds them all; more than 1,000 rows gain nothing.
-_SIZES = (1000, 256, 64, 16, 4, 1)
+_SIZES = (1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)
 _VALUES = {size: f"INSERT INTO agents_events ({_NAMES}) VALUES {', '.join([_ROW] * size)}" for size in _SIZES}
 
 _COPY = f"COPY agents_events ({_NAMES}) FROM STDIN"
@@ -94,7 +94,7 @@ def _insert_values(transaction: Transaction, batch: Sequence[Row], after: int, r
             values: list[object] = []
             for event, event_digest in batch[start : start + size]:
                 position += 1
-                values += (position, recorded_at, *event[:10], event.payload.decode(), event_digest)
+                values += (position, recorded_at, *event[:10], event[10].decode(), event_digest)
             transaction.connection.exec_driver_sql(_VALUES[size], tuple(values))
             start += size
 
