@@ -221,9 +221,11 @@ class Drain:
                 self._counts.settled += 1
             if waiter is not None:
                 waiter.answer(errors.get(record.event_id) if isinstance(record, Prepared) else None)
+        if not events and not records:
+            return  # only waiters: nothing was committed, so nothing was synced
         if durable:
             self._synced()
-        elif events or records:
+        else:
             self._unsynced = True
 
     def _count(

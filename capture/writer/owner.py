@@ -6,6 +6,7 @@ inherited by a fork and outlive its owner in the child; `filelock` closes it the
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -60,6 +61,22 @@ class Owner:
     def segment(self, number: int) -> Path:
         """The path of this process's segment with a number."""
         return self.folder / f"{self.name}.{number:06d}{SUFFIX}"
+
+    def sync_folder(self) -> None:
+        """Bring the names in the folder to the disk.
+
+        Raises:
+            OSError: The disk refused.
+        """
+        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        except OSError as error:
+            # Some file systems can't sync a folder, and say so.
+            if error.errno != errno.EINVAL:
+                raise
+        finally:
+            os.close(folder)
 
     def release(self) -> None:
         """Let go: the segments that are left are orphans now, and without any the lock file goes too."""

@@ -45,7 +45,7 @@ class Safekeeping:
         if now - self._synced_at < _SYNC_EVERY:
             return
         self._synced_at = now
-        failed = []
+        failed, unnamed = [], []
         for segment in self._segments.of_records():
             sequence = segment.sequence
             if self._synced.get(segment.number) == sequence:
@@ -56,10 +56,23 @@ class Safekeeping:
                 _log.error("the disk did not take the journal %s: %s", segment.path, error)
                 failed.append(segment)
             else:
+                if segment.number not in self._synced:
+                    unnamed.append(segment)
                 self._synced[segment.number] = sequence
+        if unnamed:
+            self._sync_names(unnamed)
         if failed and now - self._rewritten_at >= _REWRITE_EVERY:
             self._rewritten_at = now
             self._rewrite(failed)
+
+    def _sync_names(self, segments: list[Segment]) -> None:
+        # A file whose name is not on the disk is not found after a power cut, however well it was synced itself.
+        try:
+            self._segments.sync_names()
+        except OSError as error:
+            _log.error("the disk did not take the names of the journal's files: %s", error)
+            for segment in segments:
+                del self._synced[segment.number]
 
     def _rewrite(self, failed: list[Segment]) -> None:
         # After a failed fsync the operating system may call its pages clean: another fsync would succeed and mean

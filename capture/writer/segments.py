@@ -162,6 +162,14 @@ class Segments:
         segment.delete()
         self.room.set()
 
+    def sync_names(self) -> None:
+        """Bring the names of the segments to the disk.
+
+        Raises:
+            OSError: The disk refused.
+        """
+        self._owner.sync_folder()
+
     def seal(self) -> None:
         """Add nothing more to the segment that is being written; the next record begins another."""
         with self.lock:
