@@ -14,6 +14,7 @@ Clock = Callable[[], datetime]
 
 _TEXT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:[Zz]|[+-]\d\d:\d\d)")
 
+_OWN_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _SECOND = 1_000_000_000
 _this_second = (-_SECOND, "")
 
@@ -60,9 +61,13 @@ def from_text(text: str) -> datetime:
     Raises:
         ValueError: The text has no zone, is more precise than a microsecond, is a leap second, or is no such time.
     """
-    if not _TEXT.fullmatch(text):
+    # What `to_text` wrote, as every stored time on SQLite is: nothing to bring into form first.
+    own = _OWN_TEXT.fullmatch(text) is not None
+    if not own and not _TEXT.fullmatch(text):
         raise ValueError(f"an RFC 3339 time with a zone was expected (2026-11-24T10:00:00Z), found {text!r:.60}")
     try:
+        if own:
+            return datetime.fromisoformat(text)
         time = datetime.fromisoformat(text.upper().replace(",", "."))
         return time.astimezone(UTC)
     except (ValueError, OverflowError) as error:

@@ -21,6 +21,7 @@ PAGE = 1000
 """Events a page: larger ones gain nothing and hold more in memory."""
 
 _COLUMNS = [events.c[name] for name in Stored._fields]
+_new_tuple = tuple.__new__
 
 
 def pages(
@@ -100,7 +101,7 @@ def positions_of(connection: sa.Connection, event_ids: Sequence[str]) -> dict[st
 
 
 def _stored(row: Any) -> Stored:
-    stored = Stored(*row)
+    stored = _new_tuple(Stored, row)
     if stored.recorded_at.tzinfo is not UTC or type(stored.digest) is not bytes:
         return stored._replace(
             occurred_at=stored.occurred_at.astimezone(UTC),

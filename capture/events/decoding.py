@@ -17,6 +17,8 @@ from capture.events.event import Event, JsonObject
 from capture.events.recorded import AnyRecorded, Recorded, Stored, UnknownEvent
 from capture.events.upcasting import upcast
 
+_new_tuple = tuple.__new__
+
 
 def decode_payload(event_type: str, schema_version: int, payload: str | bytes) -> Event | UnknownEvent:
     """Decode a stored payload with the code at hand, brought up to date by the upcasters.
@@ -29,7 +31,7 @@ def decode_payload(event_type: str, schema_version: int, payload: str | bytes) -
         return UnknownEvent(event_type, cast("JsonObject", json.loads(payload)))
     try:
         if schema_version == event_class.schema_version:
-            return event_class.model_validate_json(payload)
+            return cast("Event", event_class.__pydantic_validator__.validate_json(payload))
         old = cast("JsonObject", json.loads(payload))
         new = upcast(event_type, old, from_version=schema_version, to_version=event_class.schema_version)
         return event_class.model_validate(new)
@@ -43,21 +45,19 @@ def decode(row: Stored) -> AnyRecorded:
     Raises:
         InvalidEvent: The type is known, but the payload does not decode.
     """
-    return Recorded(
-        row.position,
-        UUID(row.event_id),
-        row.event_type,
-        row.schema_version,
-        row.stream_id,
-        row.agent_id,
-        row.run_id,
-        row.correlation_id,
-        row.causation_id,
-        row.trace_id,
-        row.occurred_at,
-        row.recorded_at,
-        decode_payload(row.event_type, row.schema_version, row.payload),
-        row.digest,
+    position, event_id, event_type, version, *middle, payload, digest = row
+    # tuple.__new__ and a number as in prepare: reading the whole log makes one of each an event.
+    return _new_tuple(
+        Recorded,
+        (
+            position,
+            UUID(int=int(event_id.replace("-", ""), 16)),
+            event_type,
+            version,
+            *middle,
+            decode_payload(event_type, version, payload),
+            digest,
+        ),
     )
 
 
