@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -125,3 +126,18 @@ def test_a_position_from_a_sequence_is_caught(manager: DatabaseManager) -> None:
     given, seen = appended_beside_a_tail(log, 8, 20)
     assert len(given) == 480
     assert len(seen) < 480
+
+
+def test_rollbacks_and_kills_beside_readers(database_url: str) -> None:
+    """Eight processes of which some roll back and some are killed, beside three readers: nobody misses an event.
+
+    The whole of it: scripts/campaign/many_writers.py.
+    """
+    campaign = ROOT / "scripts" / "campaign" / "many_writers.py"
+    command = [sys.executable, str(campaign), "--url", database_url, "--count", "5000", "--seed", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    killed = re.search(r"by 8 writers \((\d+) killed, (\d+) events rolled back", done.stdout)
+    assert killed is not None
+    assert int(killed[1]) > 0
+    assert int(killed[2]) > 0
