@@ -72,7 +72,10 @@ def under_load(server: Any, journal: Path, stops: int, seed: int) -> Load:
         manager.upgrade()
     load = Load([], [], [], stops)
     over = threading.Event()
-    threads = [threading.Thread(target=work, args=(load, over, url, journal)) for work in (_emit, _append, _read)]
+    written = threading.Event()
+    writers = [threading.Thread(target=work, args=(load, over, url, journal)) for work in (_emit, _append)]
+    reader = threading.Thread(target=_read, args=(load, written, url))
+    threads = [*writers, reader]
     for thread in threads:
         thread.start()
     rng = random.Random(seed)
@@ -85,6 +88,8 @@ def under_load(server: Any, journal: Path, stops: int, seed: int) -> Load:
     finally:
         over.set()
         for thread in threads:
+            if thread is reader:
+                written.set()
             thread.join(2 * PATIENCE)
             if thread.is_alive():
                 load.surprises.append("a thread hangs")
@@ -128,10 +133,11 @@ def _append(load: Load, over: threading.Event, url: str, _: Path) -> None:
                     return
 
 
-def _read(load: Load, over: threading.Event, url: str, _: Path) -> None:
+def _read(load: Load, written: threading.Event, url: str) -> None:
     with DatabaseManager(url) as manager:
         follower = Follower(EventLog(manager))
         while True:
+            last = written.is_set()
             try:
                 page = follower.poll()
             except (CopydeskError, sqlalchemy.exc.DBAPIError):
@@ -142,6 +148,6 @@ def _read(load: Load, over: threading.Event, url: str, _: Path) -> None:
                 return
             load.seen.extend((event.position, str(event.event_id)) for event in page)
             if not page:
-                if over.is_set():
+                if last:
                     return
                 time.sleep(0.005)
