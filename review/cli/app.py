@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capture.cli import catalogue, group, run, transfer
+from capture.cli import catalogue, group, quarantine, run, transfer
 from capture.cli.db import db
 from capture.cli.events import events
 from projections.cli import projections
@@ -36,7 +36,7 @@ def _restore(manager: DatabaseManager) -> int:
 
 transfer.AFTER_TRUSTED.append(_restore)
 
-ADDED_TO_GROUPS = (catalogue, transfer, verdicts)
+ADDED_TO_GROUPS = (catalogue, quarantine, transfer, verdicts)
 """Files whose commands belong to a group of another file."""
 
 

@@ -18,6 +18,7 @@ PROMISED = {
     "demo",
     "run",
     *(f"events {name}" for name in ("emit", "import", "export", "tail", "show", "stats", "check", "catalogue")),
+    *(f"events quarantine {name}" for name in ("list", "show", "retry", "discard")),
     *(f"projections {name}" for name in ("status", "run", "replay", "diff", "verify", "as-of", "dead-letters")),
     *(f"review {name}" for name in ("list", "next", "show", "diff", "approve", "edit", "changes", "reject")),
     *(f"review {name}" for name in ("revoke", "resolve", "history", "wait")),
