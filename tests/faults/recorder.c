@@ -56,13 +56,15 @@ static int volatile_file(const char *path) { size_t n = strlen(path); return n >
 static char *path_of(int fd) { return fd >= 0 && fd < FDS ? paths[fd] : NULL; }
 static int recorded(int fd) { return path_of(fd) && !volatile_file(paths[fd]); }
 
+static int halves(void) { return fault.error == 0 || (fault.error < 0 && fault.hits == 1); }
+
 static int fails(int call, const char *path)
 {
     if (!path || !(fault.calls & call) || (fault.part && !strstr(path, fault.part))) return 0;
     fault.seen++;
     if (fault.seen <= fault.first || fault.seen > fault.first + fault.count) return 0;
     fault.hits++;
-    errno = fault.error;
+    errno = abs(fault.error);
     return 1;
 }
 
@@ -76,7 +78,7 @@ void record(const char *folder, const char *log)
 }
 
 /* Of the calls in the mask on paths that hold `part`, let `count` fail after the first `first`. Error 0: half a write,
- * a sync that does nothing. */
+ * a sync that does nothing. Below 0: half a write, and from then on the error of that number. */
 void fail(int calls, const char *part, int first, int count, int error)
 {
     pthread_mutex_lock(&lock);
@@ -124,7 +126,7 @@ ssize_t write(int fd, const void *data, size_t size)
     ENTER;
     int failed = fails(WRITE, paths[fd]);
     off_t at = fcntl(fd, F_GETFL) & O_APPEND ? lseek(fd, 0, SEEK_END) : lseek(fd, 0, SEEK_CUR);
-    ssize_t done = failed && fault.error ? -1 : real_write(fd, data, failed ? size / 2 : size);
+    ssize_t done = failed && !halves() ? -1 : real_write(fd, data, failed ? size / 2 : size);
     if (done > 0 && recorded(fd)) put('W', fd, at, data, done);
     LEAVE(done);
 }
@@ -136,7 +138,7 @@ ssize_t name(int fd, const void *data, size_t size, offset at) \
     if (!path_of(fd)) return real(fd, data, size, at); \
     ENTER; \
     int failed = fails(WRITE, paths[fd]); \
-    ssize_t done = failed && fault.error ? -1 : real(fd, data, failed ? size / 2 : size, at); \
+    ssize_t done = failed && !halves() ? -1 : real(fd, data, failed ? size / 2 : size, at); \
     if (done > 0 && recorded(fd)) put('W', fd, at, data, done); \
     LEAVE(done); \
 }
@@ -175,7 +177,7 @@ int name(int fd, offset at, offset size) \
     REAL(name); \
     if (!path_of(fd)) return real(fd, at, size); \
     ENTER; \
-    int result = fails(ALLOCATE, paths[fd]) ? fault.error : real(fd, at, size); \
+    int result = fails(ALLOCATE, paths[fd]) ? abs(fault.error) : real(fd, at, size); \
     struct stat found; \
     if (result == 0 && recorded(fd) && fstat(fd, &found) == 0) put('T', fd, found.st_size, NULL, 0); \
     LEAVE(result); \
