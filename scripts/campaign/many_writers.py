@@ -22,11 +22,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from scripts.campaign.checker import Row, faults  # noqa: E402 - found through the line above
+
+if TYPE_CHECKING:
+    from capture import EventLog, Prepared
 
 WRITERS, READERS = 8, 3
 ROLLED_BACK, KILLED = 0.05, 0.02
@@ -45,7 +49,16 @@ def die() -> None:
 def write(url: str, notes: Path, name: str, quota: int, seed: str) -> None:
     """A writer: appends until its quota is committed, and notes what is safe (+) and what must never be there (-)."""
     from capture import DatabaseManager, EventLog, prepare
+    from capture.errors import DatabaseBusy
     from capture.vocabulary import MemoryLearned
+
+    def append(log: EventLog, batch: list[Prepared]) -> None:
+        while True:
+            try:
+                log.append_prepared(batch)
+                return
+            except DatabaseBusy:  # SQLite on a machine that has far too much to do: the same ids are tried again
+                continue
 
     rng, out = random.Random(seed), os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with DatabaseManager(url) as manager:
@@ -66,11 +79,11 @@ def write(url: str, notes: Path, name: str, quota: int, seed: str) -> None:
                         if dies:
                             die()
                         raise RolledBackOnPurpose  # noqa: TRY301 - the transaction is what it leaves
-                except RolledBackOnPurpose:
+                except (RolledBackOnPurpose, DatabaseBusy):
                     continue
             if dies and kind == 1:
                 threading.Timer(rng.uniform(0, 0.01), die).start()
-            log.append_prepared(batch)
+            append(log, batch)
             if dies:
                 time.sleep(0.02 if kind == 1 else 0)
                 die()
