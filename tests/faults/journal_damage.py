@@ -138,6 +138,14 @@ def adopted(damaged: Damaged, folder: Path) -> Adopted:
     return Adopted(refused, [value_of(event) for event in log.events], len(log.records), " ".join(told.words), aside)
 
 
+def scanned(damaged: Damaged) -> Adopted:
+    """What the reader of the format alone makes of it; adoption does as it says, at a hundredth of the speed."""
+    found = journal.scan(damaged.data)
+    values = [value_of(content.decode(record.payload)) for record in found.records]
+    told = "; ".join([*found.faults, *map(str, found.lost)])
+    return Adopted("", values, 0, told, aside=bool(told))
+
+
 def broken(damaged: Damaged, found: Adopted) -> list[str]:
     """The promises that were broken; pure."""
     words = []
