@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from capture.events import registry as _registry
     from capture.events.content import Prepared as Prepared
     from capture.events.decoding import decode as decode
+    from capture.events.decoding import decode_payload as decode_payload
     from capture.events.event import Event as Event
     from capture.events.prepare import prepare as prepare
     from capture.events.recorded import AnyRecorded as AnyRecorded
@@ -96,6 +97,7 @@ _INNER = {
     "check_name": ("names.grammar", "check_name"),
     "claim": ("names.owners", "claim"),
     "decode": ("events.decoding", "decode"),
+    "decode_payload": ("events.decoding", "decode_payload"),
     "derived_id": ("identifiers", "derived_id"),
     "find_event": ("events.registry", "find"),
     "from_text": ("clock", "from_text"),

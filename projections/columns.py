@@ -36,6 +36,8 @@ def text(value: object) -> WireValue:
         TypeError: Neither a text nor a UUID.
         ValueError: A text that a database would refuse.
     """
+    if type(value) is str and value.isascii() and "\0" not in value:
+        return value
     if isinstance(value, UUID):
         return str(value)
     if not isinstance(value, str):
@@ -71,7 +73,7 @@ def real(value: object) -> WireValue:
         TypeError: No number.
         ValueError: NaN or an infinity, which SQLite would store as NULL or JSON can't write.
     """
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if type(value) is not float and (not isinstance(value, int | float) or isinstance(value, bool)):
         raise TypeError(f"a number was expected, found {type(value).__name__}")
     try:
         number = float(value)
@@ -111,6 +113,18 @@ def json_text(value: object) -> WireValue:
     return written
 
 
+_known: tuple[datetime | None, str] = (None, "")
+
+
+def remember(time: datetime, stored: str) -> None:
+    """Remember the stored form of the time that was read last: most handlers hand on the time of the event at hand.
+
+    Writing a time takes six times as long as reading it. Threads that race here replace a whole pair by another.
+    """
+    global _known  # noqa: PLW0603 - a cache of one entry, found by identity
+    _known = (time, stored)
+
+
 def timestamp(value: object) -> WireValue:
     """An aware time as `YYYY-MM-DDTHH:MM:SS.ffffffZ`, which sorts as time does.
 
@@ -118,6 +132,9 @@ def timestamp(value: object) -> WireValue:
         TypeError: No time.
         ValueError: A time without a zone.
     """
+    time, known = _known
+    if value is time:
+        return known
     if not isinstance(value, datetime):
         raise TypeError(f"a time was expected, found {type(value).__name__}")
     return to_text(value)

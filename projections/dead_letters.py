@@ -56,9 +56,9 @@ def record(transaction: Transaction, projection: str, version: int, dead: Sequen
         DeadLetter(
             projection,
             version,
-            one.stored.position,
-            one.stored.event_id,
-            one.stored.event_type,
+            one.fact.position,
+            str(one.fact.event_id),
+            one.fact.event_type,
             described(one.error),
             now,
         )._asdict()

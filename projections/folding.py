@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from capture import AnyRecorded, Event, Stored, decode, known_events
+from capture import Event, known_events
+from projections.facts import Fact, Undecodable
 from projections.keyed import Keyed
 from projections.projector import Projector
 from projections.rows import Change, Rows
@@ -17,29 +18,15 @@ from projections.table import Key, Row, Table
 from projections.working import Working, covers
 
 
-class Entry(NamedTuple):
-    """A stored event with what it decodes to: the same for every projector that handles it.
-
-    Attributes:
-        stored: The event as it is stored.
-        fact: The event decoded and brought up to date; None when that failed.
-        error: Why it failed.
-    """
-
-    stored: Stored
-    fact: AnyRecorded | None
-    error: Exception | None
-
-
 class Dead(NamedTuple):
     """An event that a projector can't handle.
 
     Attributes:
-        stored: The event as it is stored.
+        fact: The event.
         error: What the decoding, the handler or the database said.
     """
 
-    stored: Stored
+    fact: Fact
     error: Exception
 
 
@@ -73,14 +60,12 @@ class Step(NamedTuple):
     """One event on its way into the rows: the changes that its handlers said, or the key of its keyed fold.
 
     Attributes:
-        entry: The event.
-        fact: The event, decoded.
+        fact: The event.
         changes: What the handlers said.
         key: The key of the value that a keyed fold gives it to; None without a keyed fold.
     """
 
-    entry: Entry
-    fact: AnyRecorded
+    fact: Fact
     changes: list[Change]
     key: Key | None
 
@@ -113,34 +98,34 @@ class Plan:
         self._others = tuple(table for table in self.tables if fold is None or table is not fold.table) or self.tables
         self._counts = type(self.projector).changed is not Projector.changed
 
-    def steps(self, entries: Iterable[Entry]) -> tuple[list[Step], list[Dead]]:
+    def steps(self, facts: Iterable[Fact]) -> tuple[list[Step], list[Dead]]:
         """Ask the handlers what each event changes. Events that the projector does not handle are passed by."""
         steps: list[Step] = []
         dead: list[Dead] = []
         rows = Rows(self._others)
         keyed = self._keyed
-        for entry in entries:
-            methods = self._methods.get(entry.stored.event_type)
+        for fact in facts:
+            methods = self._methods.get(fact.event_type)
             if methods is None:
                 continue
-            fact = entry.fact
-            if fact is None:
-                dead.append(Dead(entry.stored, entry.error or ValueError("the event did not decode")))
+            payload = fact.payload
+            if type(payload) is Undecodable:
+                dead.append(Dead(fact, payload.error))
                 continue
             try:
                 if keyed is not None and methods[0] == self._fold_by:
                     key = keyed.key(fact)
                     if key is not None:
-                        steps.append(Step(entry, fact, [], key))
+                        steps.append(Step(fact, [], key))
                     continue
                 for method in methods:
                     method(fact, rows)
-                steps.append(Step(entry, fact, rows.taken(), None))
+                steps.append(Step(fact, rows.taken(), None))
             except MemoryError:
                 raise
             except Exception as error:  # noqa: BLE001 - a handler is foreign code: whatever it raises is about this event
                 rows.taken()
-                dead.append(Dead(entry.stored, error))
+                dead.append(Dead(fact, error))
         return steps, dead
 
     def apply(self, steps: Sequence[Step], working: Working) -> None:
@@ -155,14 +140,15 @@ class Plan:
         """
         if self._keyed is not None:
             steps = self._fold(steps, working, self._keyed)
-        for table in self.tables:
-            working.load(table, _keys_to_read(steps, table))
+        if working.needs_reading:
+            for table in self.tables:
+                working.load(table, _keys_to_read(steps, table))
         for step in steps:
             try:
                 for change in step.changes:
                     working.change(change)
             except (ValueError, ArithmeticError) as error:
-                raise Poisoned(Dead(step.entry.stored, error)) from error
+                raise Poisoned(Dead(step.fact, error)) from error
 
     def apply_each(self, steps: Sequence[Step], working: Working) -> list[Dead]:
         """Apply steps as `apply` does, each whole or not at all; the way to go when one of them is known to fail.
@@ -203,7 +189,7 @@ class Plan:
                     working.put(name, key, row)
                 if step.key is not None:
                     working.values.pop(step.key, None)  # decoded anew from its row, whatever the fold did to it
-                dead.append(Dead(step.entry.stored, error))
+                dead.append(Dead(step.fact, error))
         return dead
 
     def _fold(self, steps: Sequence[Step], working: Working, keyed: Keyed) -> list[Step]:
@@ -221,7 +207,7 @@ class Plan:
             except MemoryError:
                 raise
             except Exception as error:
-                raise Poisoned(Dead(step.entry.stored, error)) from error
+                raise Poisoned(Dead(step.fact, error)) from error
             last[step.key] = step
             folded.append(step._replace(changes=asked.taken()) if self._counts else step)
         # A value is written once a batch, after its last event.
@@ -229,10 +215,10 @@ class Plan:
             try:
                 working.put(name, key, keyed.row(key, working.values[key]))
             except Exception as error:
-                raise Poisoned(Dead(step.entry.stored, error)) from error
+                raise Poisoned(Dead(step.fact, error)) from error
         return folded
 
-    def _step(self, fact: AnyRecorded, key: Key, working: Working, keyed: Keyed, asked: Rows) -> None:
+    def _step(self, fact: Fact, key: Key, working: Working, keyed: Keyed, asked: Rows) -> None:
         values = working.values
         before = values[key] if key in values else keyed.value(working.rows[keyed.table.full_name].get(key))
         (method,) = self._methods[fact.event_type]
@@ -242,38 +228,25 @@ class Plan:
             self.projector.changed(before, after, asked)
 
 
-def decoded(stored: Iterable[Stored]) -> list[Entry]:
-    """Decode stored events once for all projectors; one that does not decode carries its error."""
-    entries = []
-    for row in stored:
-        try:
-            entries.append(Entry(row, decode(row), None))
-        except MemoryError:
-            raise
-        except Exception as error:  # noqa: BLE001 - an upcaster is foreign code: whatever it raises is about this event
-            entries.append(Entry(row, None, error))
-    return entries
-
-
-def fold(plan: Plan, entries: Sequence[Entry], begin: Callable[[], Working]) -> Folded:
+def fold(plan: Plan, facts: Sequence[Fact], begin: Callable[[], Working]) -> Folded:
     """Fold a batch, and find the events in it that are dead.
 
     Args:
         plan: The projector.
-        entries: The events, in order.
+        facts: The events, in order.
         begin: Gives rows to work on that nothing of this batch is in yet; called again after a failure.
 
     Returns:
         The rows, the dead events and how many were handled.
     """
-    steps, dead = plan.steps(entries)
+    steps, dead = plan.steps(facts)
     working = begin()
     try:
         plan.apply(steps, working)
     except Poisoned:
         working = begin()
         failed = plan.apply_each(steps, working)
-        dead = sorted(dead + failed, key=lambda one: one.stored.position)
+        dead = sorted(dead + failed, key=lambda one: one.fact.position)
         return Folded(working, dead, len(steps) - len(failed))
     return Folded(working, dead, len(steps))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from capture import AnyRecorded
+from projections.facts import Fact
 from projections.projector import Fold, Projector
 from projections.rows import wire_key, wire_values
 from projections.table import FOLDED, Key, Row, Table
@@ -27,7 +27,7 @@ class Keyed:
         self._fields = tuple(zip(table.key_names, fold.key, strict=True))
         self._value: TypeAdapter[Any] = TypeAdapter(fold.value)
 
-    def key(self, fact: AnyRecorded) -> Key | None:
+    def key(self, fact: Fact) -> Key | None:
         """The key of the value that an event belongs to; None when the event leaves a field of it out.
 
         Raises:

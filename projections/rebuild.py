@@ -6,11 +6,13 @@ since all decode here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from capture import EventLog
-from projections.folding import Dead, Entry, Plan, Poisoned, decoded
+from projections.facts import Fact, decoded, page
+from projections.folding import Dead, Plan, Poisoned
 from projections.working import Working
 
 PAGE = 1_000
@@ -50,22 +52,21 @@ class Rebuild:
         self._passes_dead = passes_dead
         self._known_dead = frozenset(known_dead)
 
-    def take(self, entries: Sequence[Entry], end: int) -> None:
+    def take(self, facts: Sequence[Fact], end: int) -> None:
         """Fold events that lie behind this position, and stand at `end` then."""
         if self.stopped is not None or end <= self.position:
             return
-        mine = [
-            entry
-            for entry in entries
-            if entry.stored.position > self.position and entry.stored.position not in self._known_dead
-        ]
+        mine = facts
+        if self._known_dead or (facts and facts[0].position <= self.position):
+            after, known = self.position, self._known_dead
+            mine = [fact for fact in facts if fact.position > after and fact.position not in known]
         steps, dead = self.plan.steps(mine)
         if dead and not self._passes_dead:
             # What lies before the dead event is not folded either: a replay's checkpoint stays where it was committed.
             self.stopped = dead[0]
             return
         if self._passes_dead:
-            self.dead += sorted(dead + self.plan.apply_each(steps, self.working), key=lambda one: one.stored.position)
+            self.dead += sorted(dead + self.plan.apply_each(steps, self.working), key=lambda one: one.fact.position)
         else:
             try:
                 self.plan.apply(steps, self.working)
@@ -85,18 +86,34 @@ def run(log: EventLog, rebuilds: Sequence[Rebuild], to: int, after_page: Callabl
         to: The last position to take; at most the head.
         after_page: Called after each page, to write and to tell.
     """
+    with _few_collections():
+        _run(log, rebuilds, to, after_page)
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Let the collector of cycles look seldom: a pass over all rows in memory at every 700 objects costs a third."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(max(thresholds[0], 100_000), *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+
+
+def _run(log: EventLog, rebuilds: Sequence[Rebuild], to: int, after_page: Callable[[], None] | None) -> None:
     going = [one for one in rebuilds if one.stopped is None and one.position < to]
     if not going:
         return
     types = frozenset[str]().union(*(one.plan.types for one in going))
-    stored = log.read_stored(min(one.position for one in going), types=types)
+    after = min(one.position for one in going)
     while True:
-        page = [row for row in islice(stored, PAGE) if row.position <= to]
-        end = page[-1].position if len(page) == PAGE else to
-        entries = decoded(page)
+        rows = page(log.manager, after, to, types, PAGE)
+        after = rows[-1][0] if len(rows) == PAGE else to
+        facts = decoded(rows)
         for one in going:
-            one.take(entries, end)
+            one.take(facts, after)
         if after_page is not None:
             after_page()
-        if end == to or all(one.stopped is not None for one in going):
+        if after == to or all(one.stopped is not None for one in going):
             return

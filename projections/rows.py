@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from projections.columns import WireValue
-from projections.table import Key, Table
+from projections.table import Key, Row, Table
 
 MAX_KEY_BYTES = 2_600
 """The longest key, all columns together: PostgreSQL refuses index entries over 2,704 bytes, and both backends agree."""
@@ -25,6 +25,7 @@ class Operation(IntEnum):
     ADD = 3
     APPEND = 4
     DELETE = 5
+    PUT = 6
 
 
 class Change(NamedTuple):
@@ -35,12 +36,14 @@ class Change(NamedTuple):
         key: The row's key.
         operation: What to do.
         values: By column.
+        row: The whole row of a `PUT`.
     """
 
     table: Table
     key: Key
     operation: Operation
     values: dict[str, WireValue]
+    row: Row = []  # noqa: RUF012 - never written to: that of a `PUT` is made with it
 
 
 class RowChange:
@@ -139,8 +142,18 @@ class TableRows:
             TypeError: A column of the key is missing, there is no such column, or a value is of another kind.
             ValueError: A value that one of the databases would refuse.
         """
-        key = {name: values.pop(name) for name in self._table.key_names if name in values}
-        self.at(**key).set(**values)
+        table = self._table
+        if values.keys() == table.index.keys():
+            try:
+                row = [None if (value := values[name]) is None else made(value) for name, made in table.to_wire.items()]
+                key = checked_key(table, tuple(row[: len(table.key_names)]))
+            except (TypeError, ValueError):
+                pass  # the long way round says which column it is
+            else:
+                self._changes.append(Change(table, key, Operation.PUT, {}, row))
+                return
+        named = {name: values.pop(name) for name in table.key_names if name in values}
+        self.at(**named).set(**values)
 
     def delete(self, **key: object) -> None:
         """Take the row with this key away, if it is there.
@@ -183,18 +196,31 @@ def wire_key(table: Table, key: dict[str, object]) -> Key:
         TypeError: A column is missing, another is named, or a value is None or of another kind.
         ValueError: Longer than 2,600 bytes, or a value that one of the databases would refuse.
     """
-    try:
-        wire = tuple([table.to_wire[name](key[name]) for name in table.key_names])
-    except (TypeError, KeyError) as error:
-        if key.keys() != set(table.key_names):
-            raise TypeError(f"{table.full_name}: the key is {table.key_names}, found {tuple(key)}") from None
-        raise TypeError(f"{table.full_name}: in the key {table.key_names}: {error}") from None
-    if len(wire) != len(key):
+    if len(key) != len(table.key_names):
         raise TypeError(f"{table.full_name}: the key is {table.key_names}, found {tuple(key)}")
+    try:
+        wire = tuple([made(key[name]) for name, made in table.key_to_wire])
+    except KeyError:
+        raise TypeError(f"{table.full_name}: the key is {table.key_names}, found {tuple(key)}") from None
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{table.full_name}: in the key {table.key_names}: {error}") from None
+    return checked_key(table, wire)
+
+
+def checked_key(table: Table, wire: Key) -> Key:
+    """A key that both databases take.
+
+    Raises:
+        TypeError: A value is None.
+        ValueError: Longer than 2,600 bytes.
+    """
+    if None in wire:
+        raise TypeError(f"{table.full_name}: in the key {table.key_names}: a value was expected, found None")
     length = 0
     for value in wire:
         if type(value) is str:
             length += len(value)
+    # No character has more than four bytes.
     if length > MAX_KEY_BYTES // 4 and sum(len(str(value).encode()) for value in wire) > MAX_KEY_BYTES:
         raise ValueError(f"{table.full_name}: a key of at most {MAX_KEY_BYTES:,} bytes was expected, this is longer")
     return wire
@@ -208,15 +234,16 @@ def wire_values(table: Table, values: dict[str, object]) -> dict[str, WireValue]
         ValueError: A value that one of the databases would refuse; the message names the column.
     """
     wire: dict[str, WireValue] = {}
-    for name, value in values.items():
-        place = _place(table, name)
-        if value is None:
-            wire[name] = None
-            continue
-        try:
-            wire[name] = table.to_wire[name](value)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{table.full_name}.{table.names[place]}: {error}") from None
+    to_wire = table.rest_to_wire
+    name = ""
+    try:
+        for name, value in values.items():
+            wire[name] = to_wire[name](value) if value is not None or name not in to_wire else None
+    except KeyError:
+        _place(table, name)
+        raise
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{table.full_name}.{name}: {error}") from None
     return wire
 
 

@@ -22,7 +22,8 @@ from projections.batch import Target
 from projections.checkpoint import Checkpoint
 from projections.dead_letters import described
 from projections.errors import TableInTheWay
-from projections.folding import Dead, Entry, Folded, Plan, decoded, fold
+from projections.facts import Fact, decoded, page
+from projections.folding import Dead, Folded, Plan, fold
 from projections.registry import ProjectorLike
 
 BATCH = 1_000
@@ -166,16 +167,14 @@ class ProjectionRunner:
         """Take all projections that stand at one position over the same page of events, decoded once."""
         after = group[0].at.position
         types = frozenset[str]().union(*(one.target.plan.types for one in group))
-        entries = decoded(self._log.read_stored(after, self._batch_size, types))
+        facts = decoded(page(self.manager, after, head, types, self._batch_size))
         # The head was read before the page: what the page does not show up to there, the log does not have.
-        end = entries[-1].stored.position if len(entries) == self._batch_size else head
-        if entries:
-            end = max(end, entries[-1].stored.position)
+        end = facts[-1].position if len(facts) == self._batch_size else head
         handled = 0
         passing: list[Standing] = []
         for one in group:
             plan = one.target.plan
-            mine = [entry for entry in entries if entry.stored.event_type in plan.types]
+            mine = [fact for fact in facts if fact.event_type in plan.types]
             if not mine:
                 passing.append(one)
                 continue
@@ -194,28 +193,28 @@ class ProjectionRunner:
         return handled
 
     def _advance(
-        self, target: Target, before: Checkpoint, entries: Sequence[Entry], end: int
+        self, target: Target, before: Checkpoint, facts: Sequence[Fact], end: int
     ) -> tuple[Checkpoint | None, int]:
         """Fold and write events, in halves when the database refuses them.
 
         Returns:
             The checkpoint after it, None when another runner was here first; and the number of events handled.
         """
-        folded = fold(target.plan, entries, lambda: batch.working(self.manager, target))
+        folded = fold(target.plan, facts, lambda: batch.working(self.manager, target))
         try:
             at = self._write(target, before, folded, end)
             return at, folded.handled if at is not None else 0
         except Exception as error:
             if not is_refused(error):
                 raise
-            if len(entries) == 1:
-                alone = Folded(batch.working(self.manager, target), [Dead(entries[0].stored, error)], 0)
+            if len(facts) == 1:
+                alone = Folded(batch.working(self.manager, target), [Dead(facts[0], error)], 0)
                 return self._write(target, before, alone, end), 0
-        half = len(entries) // 2
-        between, first = self._advance(target, before, entries[:half], entries[half - 1].stored.position)
+        half = len(facts) // 2
+        between, first = self._advance(target, before, facts[:half], facts[half - 1].position)
         if between is None:
             return None, first
-        after, second = self._advance(target, between, entries[half:], end)
+        after, second = self._advance(target, between, facts[half:], end)
         return after, first + second
 
     def _write(self, target: Target, before: Checkpoint, folded: Folded, end: int) -> Checkpoint | None:
@@ -224,8 +223,8 @@ class ProjectionRunner:
             _log.warning(
                 "projection %s passes event %d (%s): %s",
                 target.plan.name,
-                dead.stored.position,
-                dead.stored.event_type,
+                dead.fact.position,
+                dead.fact.event_type,
                 described(dead.error),
             )
         moved = self.manager.retrying(

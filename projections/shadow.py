@@ -152,10 +152,10 @@ class Shadow:
 def stopped_at(plan: Plan, dead: Dead) -> ReplayStopped:
     """The error that names the event which a replay can't pass."""
     return ReplayStopped(
-        f"the replay of {plan.name} stopped at position {dead.stored.position} ({dead.stored.event_type}, "
-        f"{dead.stored.event_id}): {described(dead.error)}; the old table is untouched",
+        f"the replay of {plan.name} stopped at position {dead.fact.position} ({dead.fact.event_type}, "
+        f"{dead.fact.event_id}): {described(dead.error)}; the old table is untouched",
         hint="mend the projector and replay again; --skip-dead passes what is dead already under this version",
         projection=plan.name,
-        position=dead.stored.position,
-        event_id=dead.stored.event_id,
+        position=dead.fact.position,
+        event_id=dead.fact.event_id,
     )

@@ -59,6 +59,8 @@ class Table:
         self.index = {name: place for place, name in enumerate(self.names)}
         self.to_wire = {column.name: TO_WIRE[column.kind] for column in self.columns}
         self.kinds = tuple(column.kind for column in self.columns)
+        self.key_to_wire = tuple((column.name, TO_WIRE[column.kind]) for column in self.columns if column.is_key)
+        self.rest_to_wire = {column.name: TO_WIRE[column.kind] for column in self.columns if not column.is_key}
         for name in self.names:
             check_name(name)
         if not self.key_names:

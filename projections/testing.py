@@ -14,7 +14,8 @@ from decimal import Decimal
 
 from capture import Event, Prepared, Recorded, Stored, from_text, prepare
 from projections.columns import WireValue
-from projections.folding import Plan, decoded
+from projections.facts import decoded
+from projections.folding import Plan
 from projections.folding import fold as fold_batch
 from projections.projector import Projector
 from projections.table import Table

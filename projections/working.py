@@ -38,6 +38,11 @@ class Working:
         self._read = read
         self._complete = empty or read is None
 
+    @property
+    def needs_reading(self) -> bool:
+        """False when every row that there is is here."""
+        return not self._complete
+
     def load(self, table: Table, keys: Iterable[Key]) -> None:
         """Make sure that the rows of these keys are here."""
         if self._complete or self._read is None:
@@ -57,9 +62,12 @@ class Working:
         Raises:
             ValueError: A sum beyond the column, or an item for a value that is no list.
         """
-        table, key, operation, values = change
+        table, key, operation, values, whole = change
         rows = self.rows[table.full_name]
         self.touched[table.full_name].add(key)
+        if operation is Operation.PUT:
+            rows[key] = whole
+            return
         if operation is Operation.DELETE:
             rows[key] = None
             return
@@ -113,9 +121,9 @@ class Working:
 
 def covers(change: Change) -> bool:
     """True when the row after the change does not depend on the row before it."""
-    table, key, operation, values = change
-    whole = operation is Operation.SET and len(values) == len(table.names) - len(key)
-    return whole or operation is Operation.DELETE
+    if change.operation is Operation.SET:
+        return len(change.values) == len(change.table.names) - len(change.key)
+    return change.operation in (Operation.PUT, Operation.DELETE)
 
 
 def _sum(table: Table, place: int, before: WireValue, amount: WireValue) -> WireValue:

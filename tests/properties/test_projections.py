@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from capture import DatabaseManager, Event, Stored
 from capture.vocabulary import ErrorLearned, MemoryForgotten, MemoryLearned, PatternLearned
 from projections import ProjectionRunner, as_of, diff, replay, verify
-from projections.folding import Plan, decoded, fold
+from projections.facts import decoded
+from projections.folding import Plan, fold
 from projections.testing import stored_events
 from projections.working import Working
 from tests.conftest import MakeDatabase
@@ -57,7 +58,7 @@ def _folded(plan: Plan, stored: list[Stored], sizes: list[int]) -> tuple[Rows, l
             return iter([list(rows[key]) for key in wanted if key in rows])
 
         result = fold(plan, decoded(batch), lambda: Working(plan.tables, read))
-        dead += [one.stored.position for one in result.dead]
+        dead += [one.fact.position for one in result.dead]
         for of, written, gone in result.working.changed_rows():
             width = len(of.key_names)
             table[of.full_name].update({tuple(row[:width]): row for row in written})

@@ -1,0 +1,104 @@
+"""Events as projectors get them: read a page in one statement, and decoded once for all projectors.
+
+Runner, replay, diff, verify and as-of all get theirs here, so upcasters run on every path. It is the hot path of a
+replay: ids and times stay text until they are asked for (a UUID takes as long to make as half a payload), and the rows
+don't pass through SQLAlchemy's types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from capture import DatabaseManager, Recorded, Stored, decode_payload
+from projections import columns
+
+_AS_TEXT = {"event_id", "payload"}
+
+
+class Undecodable(NamedTuple):
+    """What stands in the place of a payload that does not decode.
+
+    Attributes:
+        error: Why.
+    """
+
+    error: Exception
+
+
+class Fact(Recorded[Any]):
+    """A `Recorded` as it comes from the log: its id and times are made when they are asked for."""
+
+    __slots__ = ()
+
+    @property
+    def event_id(self) -> UUID:
+        """The event's own id."""
+        return UUID(self[1])  # type: ignore[arg-type] # the tuple holds the text
+
+    @property
+    def occurred_at(self) -> datetime:
+        """The agent's clock; aware, UTC."""
+        return _time(self[10])
+
+    @property
+    def recorded_at(self) -> datetime:
+        """The database's clock at the append; aware, UTC."""
+        return _time(self[11])
+
+
+def _time(stored: object) -> datetime:
+    if isinstance(stored, str):
+        time = datetime.fromisoformat(stored)
+        columns.remember(time, stored)
+        return time
+    if isinstance(stored, datetime):
+        return stored if stored.tzinfo is UTC else stored.astimezone(UTC)
+    raise TypeError(f"a stored time was expected, found {type(stored).__name__}")
+
+
+def page(manager: DatabaseManager, after: int, to: int, types: Iterable[str], limit: int) -> Sequence[Sequence[Any]]:
+    """Read stored events of some types, in one short statement.
+
+    Args:
+        manager: The database.
+        after: Read from the position after this one.
+        to: The last position to read.
+        types: Event types.
+        limit: At most so many.
+
+    Returns:
+        Rows in the order of `Stored`, by position.
+    """
+    on_server = manager.backend.name == "postgresql"
+    names = [f"{name}::text" if on_server and name in _AS_TEXT else name for name in Stored._fields]
+    # Types are `noun.past_participle` in lower case: nothing in them needs a quote.
+    chosen = ", ".join(f"'{name}'" for name in sorted(types)) or "NULL"
+    mark = "%s" if on_server else "?"
+    sql = (
+        f"SELECT {', '.join(names)} FROM agents_events WHERE position > {mark} AND position <= {mark} "
+        f"AND event_type IN ({chosen}) ORDER BY position LIMIT {mark}"
+    )
+    with manager.connect() as connection:
+        return connection.exec_driver_sql(sql, (after, to, limit)).cursor.fetchall()
+
+
+def decoded(rows: Iterable[Sequence[Any]]) -> list[Fact]:
+    """Decode stored events; one that does not decode carries an `Undecodable`.
+
+    Args:
+        rows: In the order of `Stored`, times as text or aware.
+    """
+    facts = []
+    new = tuple.__new__
+    for row in rows:
+        try:
+            payload: object = decode_payload(row[2], row[3], row[12])
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - an upcaster is foreign code: whatever it raises is about this event
+            payload = Undecodable(error)
+        facts.append(new(Fact, (*row[:12], payload, row[13])))
+    return facts
