@@ -150,7 +150,7 @@ def at_moments(url: str, folder: Path, seed: int, count: int) -> Iterator[dict[s
             threads = rng.choice([1, 2, 5])
             pair.append(born(partial(agent, url, journal, told, threads=threads, rng=own)))
         for child in pair:
-            time.sleep(rng.uniform(0, rng.choice([0.05, 0.5])))
+            time.sleep(rng.uniform(0, rng.choice([0.05, 0.25])))
             os.kill(child, signal.SIGKILL)
         ended = [end_of(child) for child in pair]
         if rng.random() < 0.4:

@@ -40,7 +40,7 @@ def test_kills_at_random_moments_lose_nothing(database_url: str, tmp_path: Path)
     ended: list[object] = []
     with raising(database_url, tmp_path, "moments", 4, 8) as rounds:
         told = acknowledged(ended.extend(one["ended"]) or one for one in rounds)  # type: ignore[func-returns-value]
-    assert ended.count(-9) > 8
+    assert ended.count(-9) >= 4, "the moments came too late: nobody was killed"
     assert len(told) > 100
     assert faults(told, raw_rows(database_url)) == []
 
