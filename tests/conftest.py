@@ -7,6 +7,8 @@ server is given, the embedded one is started.
 from __future__ import annotations
 
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +21,10 @@ from tests.fixtures.postgres import PostgresServer, postgres_server
 pytest_plugins = ("tests.fixtures.review", "tests.fixtures.platform")
 
 BACKENDS = ("sqlite", "postgresql")
+
+# A shell starts what runs in its background with SIGINT ignored, and every child inherits that: no Ctrl-C could be tested.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class MakeDatabase(Protocol):

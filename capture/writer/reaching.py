@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from capture.errors import CopydeskError, DatabaseBusy, DatabaseUnavailable
 from capture.writer.committing import Sink
+from capture.writer.forking import undivided
 from capture.writer.stats import Counts
 
 T = TypeVar("T")
@@ -65,7 +66,7 @@ class Reach:
             Abandoned: The attempts were ended.
         """
         try:
-            result = work(self._open())
+            result = self._attempt(work)
         except Exception as error:  # noqa: BLE001 - what is about one event was sorted out before; this is the database
             self._failed(error)
             result = self._again(work)
@@ -79,17 +80,23 @@ class Reach:
         """Let go of the database."""
         sink, self.sink = self.sink, None
         if sink is not None:
-            sink.close()
+            with undivided():
+                sink.close()
+
+    def _attempt(self, work: Callable[[Sink], T]) -> T:
+        with undivided():
+            return work(self._open())
 
     def _again(self, work: Callable[[Sink], T]) -> T:
-        from tenacity import (
-            RetryCallState,
-            RetryError,
-            Retrying,
-            retry_if_exception_type,
-            wait_exponential,
-            wait_random,
-        )
+        with undivided():
+            from tenacity import (
+                RetryCallState,
+                RetryError,
+                Retrying,
+                retry_if_exception_type,
+                wait_exponential,
+                wait_random,
+            )
 
         def failed(state: RetryCallState) -> None:
             if state.outcome is not None:
@@ -104,7 +111,7 @@ class Reach:
             before_sleep=failed,
         )
         try:
-            return retrying(lambda: work(self._open()))
+            return retrying(lambda: self._attempt(work))
         except RetryError:
             raise Abandoned from None
 
