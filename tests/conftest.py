@@ -22,7 +22,7 @@ pytest_plugins = ("tests.fixtures.review", "tests.fixtures.platform")
 
 BACKENDS = ("sqlite", "postgresql")
 
-# A shell starts what runs in its background with SIGINT ignored, and every child inherits that: no Ctrl-C could be tested.
+# A shell starts what runs in its background with SIGINT ignored, and children inherit that: no Ctrl-C could be tested.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
