@@ -33,8 +33,8 @@ from capture.identifiers import derived_id
 _SOURCE = "/agents/"
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
-_ATTRIBUTE = re.compile(r"[a-z0-9]{1,20}")
-_JSON_CONTENT = re.compile(r"application/(?:[\w.+-]+\+)?json(?:\s*;.*)?", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"[a-z0-9]{1,200}")
+_JSON_CONTENT = re.compile(r"[\w.+-]+/(?:[\w.+-]+\+)?json(?:\s*;.*)?", re.IGNORECASE)
 _EXTERNAL = "externalid"
 _IDS = ("runid", "correlationid", "causationid", "traceid")
 _KNOWN = frozenset(
@@ -204,17 +204,20 @@ def read_trusted(line: bytes) -> Stored:
 
 def _envelope(line: bytes) -> Members:
     members = read_object(line, max_depth=MAX_DEPTH + 1)
+    # "Unset attributes MAY be encoded to the JSON value of null": JSON format, 2.2.
+    members = {name: member for name, member in members.items() if member.value is not None or name == "data"}
     specversion = members["specversion"].value if "specversion" in members else None
     if specversion != "1.0":
         raise InvalidEvent(f"a CloudEvent of specversion 1.0 was expected, found {specversion!a:.60}")
     if "data_base64" in members:
         raise InvalidEvent("data is a JSON object, found data_base64")
     for name in members:
+        # "SHOULD NOT exceed 20 characters": a longer name is no reason to refuse the event.
         if not _ATTRIBUTE.fullmatch(name):
-            raise InvalidEvent(f"an attribute's name is 1 to 20 of a-z and 0-9, found {name!a:.60}")
+            raise InvalidEvent(f"an attribute's name is 1 to 200 of a-z and 0-9, found {name!a:.60}")
     content = members.get("datacontenttype")
     if content is not None and not (isinstance(content.value, str) and _JSON_CONTENT.fullmatch(content.value)):
-        raise InvalidEvent(f"datacontenttype is application/json, found {content.value!a:.60}")
+        raise InvalidEvent(f"datacontenttype is application/json or another of JSON, found {content.value!a:.60}")
     return members
 
 
@@ -239,7 +242,7 @@ def _agent(members: Members) -> str:
 
 
 def _optional_id(members: Members, name: str) -> str | None:
-    if name not in members or members[name].value is None:
+    if name not in members:
         return None
     value = _text(members, name)
     check_id(name, value)

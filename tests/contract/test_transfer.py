@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cloudevents.core.formats.json import JSONFormat
 
 from capture.database.manager import DatabaseManager
 from capture.eventlog.event_log import EventLog
@@ -110,6 +111,20 @@ def test_an_ordinary_import_gives_new_positions_and_no_verdicts(
             assert given.digest == taken.digest
             assert given.payload == taken.payload
             assert taken.recorded_at > given.recorded_at
+
+
+def test_the_official_sdk_takes_an_export_and_gives_it_back(
+    manager: DatabaseManager, make_database: MakeDatabase
+) -> None:
+    """A log that leaves as an export, through the SDK of CloudEvents, is the same log where it is imported."""
+    log, sdk = EventLog(manager), JSONFormat()
+    fill(log)
+    through = [sdk.write(sdk.read(None, text)) + b"\n" for text in export_lines(log)]
+    with DatabaseManager(make_database(manager.backend.name)) as other:
+        report = import_lines(EventLog(other), io.BytesIO(b"".join(through)))
+        assert (report.imported, report.refused) == (30, 1)  # the verdict
+        kept = [row for row in log.read_stored() if row.event_type != "review.opened"]
+        assert [row.digest for row in EventLog(other).read_stored()] == [row.digest for row in kept]
 
 
 def test_what_is_imported_twice_is_there_once(manager: DatabaseManager) -> None:
