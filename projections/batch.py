@@ -12,7 +12,7 @@ from typing import NamedTuple
 from capture import DatabaseManager, Transaction
 from projections import bulk, checkpoint, dead_letters, definitions
 from projections.bulk import Physical
-from projections.checkpoint import Checkpoint
+from projections.checkpoint import Checkpoint, Counted
 from projections.folding import Folded, Plan
 from projections.table import Key, Row, Table
 from projections.working import Working
@@ -57,8 +57,16 @@ def working(manager: DatabaseManager, target: Target, *, empty: bool = False) ->
 
 
 def write(
-    transaction: Transaction, target: Target, before: Checkpoint, folded: Folded, *, position: int, now: datetime
-) -> bool:
+    transaction: Transaction,
+    target: Target,
+    before: Checkpoint,
+    folded: Folded,
+    *,
+    position: int,
+    now: datetime,
+    skipped: int = 0,
+    rate: float | None = None,
+) -> Checkpoint | None:
     """Move the checkpoint and write what changed: the one statement order that keeps table and checkpoint together.
 
     Args:
@@ -68,13 +76,17 @@ def write(
         folded: What the events from there to `position` come to.
         position: Every event up to here is in `folded`, or not handled by the projector.
         now: When.
+        skipped: How many events a replay passed since they were dead letters already.
+        rate: Positions a second of the run so far.
 
     Returns:
-        False when the checkpoint does not stand there any more: then nothing was written.
+        The checkpoint after it; None when it does not stand where it was any more: then nothing was written.
     """
+    counted = Counted(folded.handled, skipped, len(folded.dead), rate)
     # The checkpoint first: its row is the lock under which the table is written.
-    if not checkpoint.move(transaction, before, position, now):
-        return False
+    after = checkpoint.move(transaction, before, position, now, counted)
+    if after is None:
+        return None
     for table, rows, keys in folded.working.changed_rows():
         physical = target.tables[table.full_name]
         if rows:
@@ -82,4 +94,4 @@ def write(
         if keys:
             bulk.delete(transaction.connection, physical, keys)
     dead_letters.record(transaction, target.plan.name, target.plan.projector.version, folded.dead, now)
-    return True
+    return after

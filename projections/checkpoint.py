@@ -1,4 +1,4 @@
-"""Checkpoints: how far a projection has come, written in one transaction with its rows.
+"""Checkpoints: how far a projection has come and what it counted, written in one transaction with its rows.
 
 A checkpoint moves by compare-and-set over position and generation. So of two runners with the same batch one writes it
 and the other's transaction comes to nothing, and code that a replay has overtaken can't write into the new table.
@@ -27,6 +27,10 @@ class Checkpoint(NamedTuple):
         generation: How often the table was replaced, from 1; its index names carry the number.
         position: Every event up to here is in the table, or among the dead letters.
         updated_at: When it moved last.
+        handled: How many events up to here the table took in.
+        skipped: How many a replay passed since they were dead letters already.
+        dead: How many were passed since the code could not handle them.
+        rate: Positions a second, in the run or the replay that moved it last.
     """
 
     projection: str
@@ -35,9 +39,33 @@ class Checkpoint(NamedTuple):
     generation: int
     position: int
     updated_at: datetime
+    handled: int = 0
+    skipped: int = 0
+    dead: int = 0
+    rate: float = 0.0
 
+
+class Counted(NamedTuple):
+    """What a move of a checkpoint adds to its counts.
+
+    Attributes:
+        handled: Events that the table took in.
+        skipped: Events that a replay passed since they were dead letters already.
+        dead: Events that the code could not handle.
+        rate: Positions a second of the run so far; None leaves it as it is.
+    """
+
+    handled: int = 0
+    skipped: int = 0
+    dead: int = 0
+    rate: float | None = None
+
+
+NOTHING = Counted()
+"""A move past events that the projection does not handle."""
 
 _COLUMNS = [_TABLE.c[name] for name in Checkpoint._fields]
+_MOVED = ("position", "updated_at", *Counted._fields)
 
 
 def find(connection: sa.Connection, projection: str, *, lock: bool = False) -> Checkpoint | None:
@@ -70,12 +98,29 @@ def begin(transaction: Transaction, checkpoint: Checkpoint) -> bool:
     return transaction.connection.execute(statement.returning(_TABLE.c.projection)).first() is not None
 
 
-def move(transaction: Transaction, before: Checkpoint, position: int, now: datetime) -> bool:
+def move(
+    transaction: Transaction, before: Checkpoint, position: int, now: datetime, counted: Counted = NOTHING
+) -> Checkpoint | None:
     """Move a checkpoint from where it was read to a new position, if it still stands there.
 
+    Args:
+        transaction: The one that writes the rows too.
+        before: The checkpoint as it was read.
+        position: Where it is to stand.
+        now: When.
+        counted: What lies between the two.
+
     Returns:
-        False when it does not: another runner was here first, or a replay replaced the table.
+        The checkpoint after it; None when it does not: another runner was here first, or a replay replaced the table.
     """
+    after = before._replace(
+        position=position,
+        updated_at=now,
+        handled=before.handled + counted.handled,
+        skipped=before.skipped + counted.skipped,
+        dead=before.dead + counted.dead,
+        rate=before.rate if counted.rate is None else counted.rate,
+    )
     statement = (
         sa.update(_TABLE)
         .where(
@@ -83,9 +128,9 @@ def move(transaction: Transaction, before: Checkpoint, position: int, now: datet
             _TABLE.c.position == before.position,
             _TABLE.c.generation == before.generation,
         )
-        .values(position=position, updated_at=now)
+        .values({name: getattr(after, name) for name in _MOVED})
     )
-    return transaction.connection.execute(statement).rowcount == 1
+    return after if transaction.connection.execute(statement).rowcount == 1 else None
 
 
 def replace(transaction: Transaction, checkpoint: Checkpoint) -> None:

@@ -11,11 +11,13 @@ from pydantic import JsonValue
 
 from capture import BadSetting, to_text
 from capture.cli import Column, Database, ExitCode, Screen, command, group, stopping
+from projections.dead_letter_commands import dead_letters
 
 if TYPE_CHECKING:
     from projections import Difference, Progress
 
 projections = group("projections", "See how the read tables stand, rebuild them, and compare them with the log.")
+projections.add_typer(dead_letters)
 
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[PROJECTION]...", help="Some projections; all when left out.")
@@ -40,11 +42,17 @@ def status(screen: Screen, database: Database) -> int | None:
             "holder": one.holder,
             "reason": one.reason or None,
             "lag_seconds": one.lag_seconds,
+            "rate": round(one.rate, 1),
+            "seconds_left": None if one.seconds_left is None else round(one.seconds_left, 1),
             "version": one.version,
             "generation": one.generation,
             "tables": list(one.tables),
+            "handled": one.handled,
+            "skipped": one.skipped,
+            "dead": one.dead,
             "dead_letters": one.dead_letters,
             "rebuilding": one.rebuilding,
+            "replayed_by": one.replayed_by,
             "updated_at": None if one.updated_at is None else to_text(one.updated_at),
         }
         for one in standing(database.manager)
@@ -54,6 +62,8 @@ def status(screen: Screen, database: Database) -> int | None:
         Column("position", "POSITION", right=True),
         Column("head", "HEAD", right=True),
         Column("lag", "LAG", right=True),
+        Column("lag_seconds", "SECONDS", right=True),
+        Column("rate", "RATE/S", right=True),
         Column("state", "STATE", _STATES),
         Column("dead_letters", "DEAD", right=True),
         Column("holder", "HOLDER"),
@@ -212,28 +222,6 @@ def as_of(
         screen.table([_plain(row) for row in rows], [Column(name, name.upper()) for name in names], empty="no rows")
     for table in found.built:
         screen.note(f"written to {table}")
-    return None
-
-
-@command(
-    projections, "dead-letters", example="copydesk projections dead-letters\ncopydesk projections dead-letters --json"
-)
-def dead_letters(screen: Screen, database: Database, name: Name = None) -> int | None:
-    """List events that a projection passed because its code could not handle them."""
-    from projections import dead_letters_of
-
-    rows: list[dict[str, JsonValue]] = [
-        {**letter._asdict(), "created_at": to_text(letter.created_at)}
-        for letter in dead_letters_of(database.manager, name)
-    ]
-    columns = (
-        Column("projection", "PROJECTION"),
-        Column("version", "VERSION", right=True),
-        Column("position", "POSITION", right=True),
-        Column("event_type", "TYPE"),
-        Column("error", "ERROR", elastic=True),
-    )
-    screen.table(rows, columns, empty="there are no dead letters")
     return None
 
 

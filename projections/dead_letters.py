@@ -13,7 +13,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from capture import DatabaseManager, Transaction, tables
+from capture import DatabaseManager, EventLog, NotFound, Stored, Transaction, tables
 from projections.folding import Dead
 
 _TABLE = tables.dead_letters
@@ -93,6 +93,30 @@ def dead_letters_of(
         query = query.where(_TABLE.c.version == version)
     with manager.connect() as connection:
         return [DeadLetter(*row) for row in connection.execute(query.limit(limit))]
+
+
+def dead_letter(
+    manager: DatabaseManager, projection: str, position: int, version: int | None = None
+) -> tuple[DeadLetter, Stored]:
+    """One dead letter and its event as it is stored.
+
+    Args:
+        manager: The database.
+        projection: The projection whose code failed.
+        position: Where the event stands in the log.
+        version: The version of that code; the newest that failed when left out.
+
+    Raises:
+        NotFound: There is no such dead letter.
+    """
+    found = [one for one in dead_letters_of(manager, projection, version) if one.position == position]
+    if not found:
+        raise NotFound(
+            f"a dead letter was expected, {projection!r:.80} has none at position {position}",
+            hint="`copydesk projections dead-letters list` lists them",
+        )
+    (event,) = EventLog(manager).read_stored(after=position - 1, limit=1)
+    return found[-1], event
 
 
 def counts(connection: sa.Connection) -> dict[tuple[str, int], int]:

@@ -34,6 +34,8 @@ class Rebuild:
         dead: The events that it passed.
         stopped: The event that it can't pass, if there is one; it takes no more.
         handled: How many events it handled.
+        committed: How many of these a shadow has written.
+        known_dead: As given.
     """
 
     def __init__(
@@ -48,17 +50,17 @@ class Rebuild:
         self.plan, self.working, self.position = plan, working, position
         self.dead: list[Dead] = []
         self.stopped: Dead | None = None
-        self.handled = 0
+        self.handled = self.committed = 0
         self._passes_dead = passes_dead
-        self._known_dead = frozenset(known_dead)
+        self.known_dead = frozenset(known_dead)
 
     def take(self, facts: Sequence[Fact], end: int) -> None:
         """Fold events that lie behind this position, and stand at `end` then."""
         if self.stopped is not None or end <= self.position:
             return
         mine = facts
-        if self._known_dead or (facts and facts[0].position <= self.position):
-            after, known = self.position, self._known_dead
+        if self.known_dead or (facts and facts[0].position <= self.position):
+            after, known = self.position, self.known_dead
             mine = [fact for fact in facts if fact.position > after and fact.position not in known]
         steps, dead = self.plan.steps(mine)
         if dead and not self._passes_dead:

@@ -19,7 +19,7 @@ from projections.rebuild import Rebuild
 from projections.registry import ProjectorLike
 from projections.rehearsal import rehearse
 from projections.runner import begun
-from projections.shadow import KEEP, Shadow, stopped_at
+from projections.shadow import KEEP, REPLAY, Shadow, stopped_at
 from projections.swap import swap
 
 EVERY = "all"
@@ -122,10 +122,10 @@ def replay(
     if not plans:
         return []
     holder = lease.new_holder()
-    held = lease.Held(manager, [plan.name + "@replay" for plan in plans], holder, clock)
+    held = lease.Held(manager, [plan.name + REPLAY for plan in plans], holder, clock)
     try:
         mine = held.renewed()
-        busy = [plan.name for plan in plans if plan.name + "@replay" not in mine]
+        busy = [plan.name for plan in plans if plan.name + REPLAY not in mine]
         if busy:
             raise ReplayRunning(
                 f"another process replays {', '.join(busy)} at the moment",
@@ -224,7 +224,7 @@ class _Replay:
     def _commit(self, building: Sequence[_Building]) -> None:
         for one in building:
             if one.rebuild.stopped is None:
-                one.shadow.write(one.rebuild)
+                one.shadow.write(one.rebuild, self._rate(one.rebuild.position))
         self._held.renewed()
         self._committed = time.monotonic()
 
@@ -242,10 +242,13 @@ class _Replay:
         seconds = time.monotonic() - self._began
         return Replayed(after.projection, after.position, after.generation, one.rebuild.handled, passed, seconds)
 
+    def _rate(self, position: int) -> float:
+        seconds = time.monotonic() - self._began
+        return (position - self._from) / seconds if seconds > 0 else 0.0
+
     def _tell(self, phase: str, position: int, message: str = "") -> None:
         if self._progress is None:
             return
-        seconds = time.monotonic() - self._began
-        rate = (position - self._from) / seconds if seconds > 0 else 0.0
+        rate = self._rate(position)
         left = (self._head - position) / rate if rate > 0 else None
         self._progress(Progress(self._names, phase, position, self._head, rate, left, message))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from capture import (
 )
 from projections import batch, checkpoint, definitions, lease, registry
 from projections.batch import Target
-from projections.checkpoint import Checkpoint
+from projections.checkpoint import Checkpoint, Counted
 from projections.dead_letters import described
 from projections.errors import TableInTheWay
 from projections.facts import Fact, decoded, page
@@ -76,6 +77,7 @@ class ProjectionRunner:
         self._log = EventLog(manager)
         self._batch_size = batch_size
         self._clock = clock
+        self._began: dict[str, tuple[int, float]] = {}
 
     def run_once(self, only: str | Iterable[str] | None = None) -> int:
         """Bring tables up to where the log ends now.
@@ -99,6 +101,8 @@ class ProjectionRunner:
         noted, self.stopped = self.stopped, {}
         head = self._log.head()
         standing = self._standing(plans, head)
+        began = time.monotonic()
+        self._began = {name: (one.at.position, began) for name, one in standing.items()}
         handled = 0
         while behind := [one for one in standing.values() if one.at.position < head]:
             first = min(one.at.position for one in behind)
@@ -227,20 +231,30 @@ class ProjectionRunner:
                 dead.fact.event_type,
                 described(dead.error),
             )
-        moved = self.manager.retrying(
-            lambda transaction: batch.write(transaction, target, before, folded, position=end, now=now)
+        rate = self._rate(target.plan.name, end)
+        return self.manager.retrying(
+            lambda transaction: batch.write(transaction, target, before, folded, position=end, now=now, rate=rate)
         )
-        return before._replace(position=end, updated_at=now) if moved else None
+
+    def _rate(self, name: str, end: int) -> float | None:
+        """Positions a second since this run began; None in no time at all."""
+        position, began = self._began.get(name, (end, 0.0))
+        seconds = time.monotonic() - began
+        return (end - position) / seconds if seconds > 0 and end > position else None
 
     def _pass(self, passing: Sequence[Standing], end: int, standing: dict[str, Standing]) -> None:
         """Move the checkpoints of projections that handle none of a page, in one transaction."""
         now = self._clock()
 
-        def move(transaction: Transaction) -> list[bool]:
-            return [checkpoint.move(transaction, one.at, end, now) for one in passing]
+        def move(transaction: Transaction) -> list[Checkpoint | None]:
+            rates = [self._rate(one.target.plan.name, end) for one in passing]
+            return [
+                checkpoint.move(transaction, one.at, end, now, Counted(rate=rate))
+                for one, rate in zip(passing, rates, strict=True)
+            ]
 
-        for one, moved in zip(passing, self.manager.retrying(move), strict=True):
-            self._stands(one, one.at._replace(position=end, updated_at=now) if moved else None, standing)
+        for one, at in zip(passing, self.manager.retrying(move), strict=True):
+            self._stands(one, at, standing)
 
     def _stands(self, one: Standing, at: Checkpoint | None, standing: dict[str, Standing]) -> None:
         plan = one.target.plan

@@ -19,7 +19,10 @@ from projections.rebuild import Rebuild, run
 from projections.working import Working
 
 SUFFIX = "@shadow"
-"""What the name of a projection ends with in `agents_checkpoints` and `agents_leases` while its shadow is built."""
+"""What the name of a projection ends with in `agents_checkpoints` while its shadow is built."""
+
+REPLAY = "@replay"
+"""What the name of a projection ends with in `agents_leases` while a process replays it."""
 
 KEEP = 500_000
 """At most so many rows are kept in memory from one commit to the next."""
@@ -92,25 +95,31 @@ class Shadow:
             return batch.working(self.manager, self.target, empty=True)
         return batch.working(self.manager, self.target)
 
-    def write(self, rebuild: Rebuild) -> None:
+    def write(self, rebuild: Rebuild, rate: float | None = None) -> None:
         """Commit what a rebuild has folded since the last commit.
+
+        Args:
+            rebuild: The rebuild.
+            rate: Positions a second of this replay.
 
         Raises:
             ReplayRunning: Another process writes this shadow.
         """
         if rebuild.position == self.at.position:
             return
-        folded = Folded(rebuild.working, [], rebuild.handled)
-        now = self._clock()
-        moved = self.manager.retrying(
+        folded = Folded(rebuild.working, [], rebuild.handled - rebuild.committed)
+        skipped = sum(self.at.position < position <= rebuild.position for position in rebuild.known_dead)
+        position, now = rebuild.position, self._clock()
+        after = self.manager.retrying(
             lambda transaction: batch.write(
-                transaction, self.target, self.at, folded, position=rebuild.position, now=now
+                transaction, self.target, self.at, folded, position=position, now=now, skipped=skipped, rate=rate
             )
         )
-        if not moved:
+        if after is None:
             raise self.overtaken()
         rebuild.working.written(KEEP)
-        self.at = self.at._replace(position=rebuild.position, updated_at=now)
+        rebuild.committed = rebuild.handled
+        self.at = after
         self.committed_at = self._now()
 
     def catch_up(self, log: EventLog, to: int, known_dead: frozenset[int] = frozenset()) -> None:

@@ -13,7 +13,7 @@ from projections import checkpoint, dead_letters, definitions, lease, registry
 from projections.checkpoint import Checkpoint
 from projections.folding import Plan
 from projections.registry import ProjectorLike
-from projections.shadow import SUFFIX
+from projections.shadow import REPLAY, SUFFIX
 
 
 class Status(NamedTuple):
@@ -28,11 +28,17 @@ class Status(NamedTuple):
         reason: Why it is stale or stopped, and what to do; empty otherwise.
         holder: The runner that keeps it current at the moment, as `host:process:…`.
         lag_seconds: Between the recording of the event at the position and of the newest one.
+        rate: Positions a second, in the run or the replay that moved its checkpoint last.
+        seconds_left: Until the head is reached at that rate, while a runner holds it; None otherwise.
         version: The version of the projector that made the table; 0 before it is made.
         generation: How often the table was replaced, from 1.
         tables: Its tables.
-        dead_letters: Events that it passed because it could not handle them, under this version.
+        handled: How many events its table took in.
+        skipped: How many events a replay passed since they were dead letters already.
+        dead: How many events were passed since the code could not handle them, since the last replay.
+        dead_letters: Events that are in no row because this version of the code could not handle them.
         rebuilding: The position that a replay has committed so far, finished or not; None when there is none.
+        replayed_by: The process that replays it at the moment.
         updated_at: When its checkpoint moved last.
     """
 
@@ -44,11 +50,17 @@ class Status(NamedTuple):
     reason: str
     holder: str | None
     lag_seconds: float
+    rate: float
+    seconds_left: float | None
     version: int
     generation: int
     tables: tuple[str, ...]
+    handled: int
+    skipped: int
+    dead: int
     dead_letters: int
     rebuilding: int | None
+    replayed_by: str | None
     updated_at: datetime | None
 
 
@@ -98,6 +110,8 @@ def _status(connection: sa.Connection, plan: Plan, head: int, known: _Known) -> 
     position = 0 if at is None else at.position
     state, reason = _state(connection, plan, at, head)
     lag = max(head - position, 0)
+    rate, holder = 0.0 if at is None else at.rate, known.holders.get(plan.name)
+    goes_on = state in ("current", "behind") and holder is not None
     return Status(
         projection=plan.name,
         position=position,
@@ -105,13 +119,19 @@ def _status(connection: sa.Connection, plan: Plan, head: int, known: _Known) -> 
         lag=lag,
         state=state,
         reason=reason,
-        holder=known.holders.get(plan.name),
+        holder=holder,
         lag_seconds=_seconds(connection, position, head) if lag else 0.0,
+        rate=rate,
+        seconds_left=lag / rate if goes_on and rate > 0 else None,
         version=0 if at is None else at.version,
         generation=0 if at is None else at.generation,
         tables=tuple(table.full_name for table in plan.tables),
+        handled=0 if at is None else at.handled,
+        skipped=0 if at is None else at.skipped,
+        dead=0 if at is None else at.dead,
         dead_letters=0 if at is None else known.dead.get((plan.name, at.version), 0),
         rebuilding=None if shadow is None else shadow.position,
+        replayed_by=known.holders.get(plan.name + REPLAY),
         updated_at=None if at is None else at.updated_at,
     )
 

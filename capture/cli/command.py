@@ -37,13 +37,14 @@ def group(name: str, about: str) -> typer.Typer:
     )
 
 
-def command(parent: typer.Typer, name: str, *, example: str) -> Callable[[Command], Command]:
+def command(parent: typer.Typer, name: str, *, example: str, default: bool = False) -> Callable[[Command], Command]:
     """Declare a command of a group.
 
     Args:
         parent: The group, or the program itself.
         name: As it is typed.
         example: One or more lines that a user could type; the help ends with them.
+        default: It runs, without arguments of its own, when the group is named alone.
 
     Returns:
         A decorator. The function may take `Screen` and `Database`; it returns an exit code, or None for 0.
@@ -69,6 +70,16 @@ def command(parent: typer.Typer, name: str, *, example: str) -> Callable[[Comman
         run.__annotations__ = {p.name: p.annotation for p in (*own, *shared)}
         lines = "\n".join(f"  {line}" for line in example.splitlines())
         parent.command(name, epilog=f"Example:\n\n\b\n{lines}", no_args_is_help=False)(run)
+        if default:
+            _run_alone(parent, run, {p.name: p.default for p in own})
         return function
 
     return declare
+
+
+def _run_alone(parent: typer.Typer, run: Callable[..., None], without: dict[str, Any]) -> None:
+    def alone(context: typer.Context, *, json_: JsonFlag = False, database_url: DatabaseUrl = None) -> None:
+        if context.invoked_subcommand is None:
+            run(json_=json_, database_url=database_url, **without)
+
+    parent.callback(invoke_without_command=True, no_args_is_help=False, help=parent.info.help)(alone)

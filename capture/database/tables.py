@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Double,
     Index,
     Integer,
     LargeBinary,
@@ -83,8 +84,12 @@ checkpoints = Table(
     Column("generation", Integer, nullable=False),
     Column("position", Position, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("handled", Position, nullable=False),
+    Column("skipped", Position, nullable=False),
+    Column("dead", Position, nullable=False),
+    Column("rate", Double, nullable=False),
 )
-"""How far each projection has come; written with its rows, in one transaction."""
+"""How far each projection has come and what it counted; written with its rows, in one transaction."""
 
 leases = Table(
     "agents_leases",

@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from capture import DatabaseManager, EventLog, prepare
+from capture.vocabulary import MemoryLearned
+
 ROOT = Path(__file__).parents[2]
 
 NOT_INHERITED = ("COPYDESK_", "DATABASE_", "FOUNDUP", "NO_COLOR", "PYTHON", "COLUMNS", "TERM")
@@ -127,6 +130,14 @@ def draft(output_id: str = "o1", **fields: Any) -> dict[str, Any]:
     """A comment that an agent drafted."""
     data = {"output_id": output_id, "channel": "youtube", "identity": "@us", "body": "Thank you!", **fields}
     return {"id": f"draft-{output_id}", "type": "comment.drafted", "data": data}
+
+
+def append_newer(database_url: str) -> int:
+    """Append an event of a version that this code does not know yet, a dead letter of `agents_memory`; its position."""
+    newer = prepare(MemoryLearned(key="k", value=1, kind="fact"), agent_id="a")._replace(schema_version=9)
+    with DatabaseManager(database_url) as manager:
+        (position,) = EventLog(manager).append_prepared([newer])
+    return position
 
 
 def _bytes(text: str | bytes) -> bytes:

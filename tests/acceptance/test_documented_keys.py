@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tests.acceptance.conftest import Copydesk, Ran, draft
+from capture import DatabaseManager
+from tests.acceptance.conftest import Copydesk, Ran, append_newer, draft
 from tests.documentation.checkout import table
 
 Row = Callable[[Copydesk], list[dict[str, Any]]]
@@ -28,6 +29,15 @@ def _plain(*arguments: str, stdin: str = "") -> Row:
     return run
 
 
+def _after_a_forgery(*arguments: str) -> Row:
+    def run(copydesk: Copydesk) -> list[dict[str, Any]]:
+        with DatabaseManager(copydesk.environment["DATABASE_URL"]) as manager:
+            manager.execute_write("INSERT INTO agents_memory (agent_id, key) VALUES ('x', 'forged')")
+        return _plain(*arguments)(copydesk)
+
+    return run
+
+
 # In an order in which each finds something to do.
 COMMANDS: dict[str, Row] = {
     "events tail": _plain("events", "tail"),
@@ -36,6 +46,13 @@ COMMANDS: dict[str, Row] = {
     "events stats": _plain("events", "stats"),
     "events import": _plain("events", "import", "-", stdin="nonsense\n"),
     "projections status": _plain("projections", "status"),
+    "projections run --once": _plain("projections", "run", "--once"),
+    "projections diff": _after_a_forgery("projections", "diff", "agents_memory"),
+    "projections verify": _plain("projections", "verify"),
+    "projections replay": _plain("projections", "replay", "agents_memory", "--skip-dead"),
+    "projections as-of": _plain("projections", "as-of", "agents_memory", "1"),
+    "projections dead-letters list": _plain("projections", "dead-letters", "list"),
+    "projections dead-letters show": _plain("projections", "dead-letters", "show", "agents_memory", "3"),
     "review list": _plain("review", "list"),
     "review next": _plain("review", "next"),
     "review show": _plain("review", "show", "o1"),
@@ -53,7 +70,7 @@ def _documented() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for commands, keys in table("README.md", "## For programs"):
         accepted = set(re.findall(r"`(\w+)`", keys.split("refused:")[0]))
-        for command in re.findall(r"`([a-z ]+)`", commands):
+        for command in re.findall(r"`([a-z -]+)`", commands):
             found[command] = accepted | (found["review list"] if keys.startswith("those") else set())
     return found
 
@@ -61,6 +78,7 @@ def _documented() -> dict[str, set[str]]:
 def test_each_command_has_the_keys_of_readme(copydesk: Copydesk) -> None:
     """Every object that a command of README's table writes has the keys that stand there."""
     copydesk.import_events(draft(), draft("o2"))
+    append_newer(copydesk.environment["DATABASE_URL"])
     documented = _documented()
     assert documented.keys() == COMMANDS.keys()
     for name, run in COMMANDS.items():

@@ -93,6 +93,10 @@ def _bookkeeping() -> None:
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("position", POSITION, nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
+        sa.Column("handled", POSITION, nullable=False),
+        sa.Column("skipped", POSITION, nullable=False),
+        sa.Column("dead", POSITION, nullable=False),
+        sa.Column("rate", sa.Double(), nullable=False),
     )
     op.create_table(
         "agents_leases",
