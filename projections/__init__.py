@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from projections.past import AsOf, as_of
     from projections.projector import Projector, folds, handles
+    from projections.registry import handled
     from projections.replaying import Progress, Replayed, replay
     from projections.rows import Rows
     from projections.runner import ProjectionRunner
@@ -46,6 +47,7 @@ _NAMES = {
     ),
     "past": ("AsOf", "as_of"),
     "projector": ("Projector", "folds", "handles"),
+    "registry": ("handled",),
     "replaying": ("Progress", "Replayed", "replay"),
     "rows": ("Rows",),
     "runner": ("ProjectionRunner",),
@@ -90,6 +92,7 @@ __all__ = [
     "diff",
     "folds",
     "foundup_table",
+    "handled",
     "handles",
     "module_table",
     "replay",

@@ -38,6 +38,19 @@ def installed() -> list[Plan]:
     return plans(projector for one in named for projector in projectors_of(one))
 
 
+def handled() -> dict[str, list[str]]:
+    """Who handles what: for each event type the names of the installed projections that fold it.
+
+    Raises:
+        BadSetting: An entry point does not import.
+    """
+    found: dict[str, list[str]] = {}
+    for plan in installed():
+        for event_type in plan.types:
+            found.setdefault(event_type, []).append(plan.name)
+    return found
+
+
 def projectors_of(named: object) -> list[type[Projector]]:
     """The projectors that a module holds, or the one that is given.
 

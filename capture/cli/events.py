@@ -19,7 +19,7 @@ from capture.cli.command import command, group
 from capture.cli.options import Database
 from capture.cli.output import ExitCode, Part, Screen
 from capture.errors import BadSetting, DatabaseUnavailable, InvalidEvent, NotFound
-from capture.events.cloudevents import read_line, source_of, to_line
+from capture.events.cloudevents import read_line, source_of, to_line, upcasted
 from capture.events.decoding import decode_payload
 from capture.events.event import Event
 from capture.events.recorded import Stored
@@ -31,6 +31,7 @@ events = group("events", "Put events into the log, and look at what is there.")
 Types = Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help="Only this type; may be repeated.")]
 Stream = Annotated[str | None, typer.Option("--stream", metavar="STREAM", help="Only this stream.")]
 After = Annotated[int, typer.Option("--after", min=0, metavar="POSITION", help="Begin behind this position.")]
+Upcast = Annotated[bool, typer.Option("--upcast", help="Bring payloads up to the newest version.")]
 
 _PAGE = 500
 _PAUSE = 0.25
@@ -127,6 +128,7 @@ def tail(
     ] = None,
     types: Types = None,
     stream: Stream = None,
+    upcast: Upcast = False,
 ) -> int | None:
     """Show the newest events, and those that come."""
     log = database.log
@@ -137,7 +139,7 @@ def tail(
         rows = log.read_stored(max(position - count, 0) if after is None else after, types=types, stream=stream)
     for row in rows:
         position = row.position
-        _show_line(screen, row)
+        _show_line(screen, row, upcast=upcast)
     if not follow:
         return None
     while True:
@@ -145,7 +147,7 @@ def tail(
         page = list(log.read_stored(position, _PAGE, types, stream))
         for row in page:
             position = row.position
-            _show_line(screen, row)
+            _show_line(screen, row, upcast=upcast)
         if not page:
             time.sleep(_PAUSE)
 
@@ -157,9 +159,13 @@ def show(
     screen: Screen,
     database: Database,
     event: Annotated[str, typer.Argument(metavar="EVENT", help="A position, or an event id.")],
+    *,
+    upcast: Upcast = False,
 ) -> int | None:
     """Show one event with everything that the log knows of it."""
     row = _find(database, event)
+    if upcast:
+        row = _upcasted(screen, row)
     if screen.json:
         screen.raw_line(hostile.json_safe(to_line(row)))
         return None
@@ -258,7 +264,17 @@ def _find(database: Database, event: str) -> Stored:
     return rows[0]
 
 
-def _show_line(screen: Screen, row: Stored) -> None:
+def _upcasted(screen: Screen, row: Stored) -> Stored:
+    try:
+        return upcasted(row)
+    except InvalidEvent as error:
+        screen.note(f"position {row.position} is shown as it is stored: {error.message}")
+        return row
+
+
+def _show_line(screen: Screen, row: Stored, *, upcast: bool) -> None:
+    if upcast:
+        row = _upcasted(screen, row)
     if screen.json:
         screen.raw_line(hostile.json_safe(to_line(row)))
         return

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from capture.cli.command import command
-from capture.cli.events import After, Stream, Types, events
+from capture.cli.events import After, Stream, Types, Upcast, events
 from capture.cli.options import Database
 from capture.cli.output import ExitCode, Screen
+from capture.errors import InvalidEvent
 
 if TYPE_CHECKING:
     from capture.database.manager import DatabaseManager
@@ -83,7 +84,7 @@ def export(
     after: After = 0,
     types: Types = None,
     stream: Stream = None,
-    upcast: Annotated[bool, typer.Option("--upcast", help="Bring payloads up to the newest version.")] = False,
+    upcast: Upcast = False,
 ) -> int | None:
     """Write events as CloudEvents lines, with the payloads byte for byte as they are stored."""
     from capture.sources.cloudevents import export_lines
@@ -91,20 +92,32 @@ def export(
     log = database.log
     whole = not (types or stream)
     lines = export_lines(log, after=after, types=types, stream=stream, upcast=upcast)
+    try:
+        count = _write(screen, lines, file, max(log.head() - after, 0) if whole else None)
+    except InvalidEvent as error:
+        # Nothing was typed wrongly: an old event and the code at hand do not fit together.
+        screen.error(error)
+        return ExitCode.FAILURE
     if file == "-":
-        for line in lines:
-            screen.raw_line(line)
         return None
-    count = 0
-    with screen.progress("exporting", max(log.head() - after, 0) if whole else None) as advance, _writing(file) as out:
-        for count, line in enumerate(lines, start=1):  # noqa: B007 - told at the end
-            out.write(line.encode() + b"\n")
-            advance(1)
     if screen.json:
         screen.value({"exported": count, "file": file})
     else:
         screen.say(f"{count:,} events written to {file}")
     return None
+
+
+def _write(screen: Screen, lines: Iterator[str], file: str, total: int | None) -> int:
+    count = 0
+    if file == "-":
+        for count, line in enumerate(lines, start=1):  # noqa: B007 - the last one is what is told
+            screen.raw_line(line)
+        return count
+    with screen.progress("exporting", total) as advance, _writing(file) as out:
+        for count, line in enumerate(lines, start=1):  # noqa: B007 - as above
+            out.write(line.encode() + b"\n")
+            advance(1)
+    return count
 
 
 @contextmanager

@@ -55,11 +55,8 @@ def to_line(row: Stored, *, upcast: bool = False) -> str:
     Raises:
         InvalidEvent: With `upcast`: the payload does not decode.
     """
-    version, payload = row.schema_version, row.payload
     if upcast:
-        event = decode_payload(row.event_type, version, payload)
-        if isinstance(event, Event) and event.schema_version != version:
-            version, payload = event.schema_version, payload_bytes(event).decode()
+        row = upcasted(row)
     attributes: dict[str, JsonValue] = {
         "specversion": "1.0",
         "id": row.event_id,
@@ -68,7 +65,7 @@ def to_line(row: Stored, *, upcast: bool = False) -> str:
         "subject": row.stream_id,
         "time": clock.to_text(row.occurred_at),
         "datacontenttype": "application/json",
-        "schemaversion": version,
+        "schemaversion": row.schema_version,
         "runid": row.run_id,
         "correlationid": row.correlation_id,
         "causationid": row.causation_id,
@@ -78,7 +75,19 @@ def to_line(row: Stored, *, upcast: bool = False) -> str:
         _EXTERNAL: _external_id(row),
     }
     present = {name: value for name, value in attributes.items() if value is not None}
-    return f'{json.dumps(present, ensure_ascii=False, separators=(",", ":"))[:-1]},"data":{payload}}}'
+    return f'{json.dumps(present, ensure_ascii=False, separators=(",", ":"))[:-1]},"data":{row.payload}}}'
+
+
+def upcasted(row: Stored) -> Stored:
+    """A row with its payload in the newest version that the code at hand knows; the digest stays the stored one's.
+
+    Raises:
+        InvalidEvent: The payload does not decode.
+    """
+    event = decode_payload(row.event_type, row.schema_version, row.payload)
+    if isinstance(event, Event) and event.schema_version != row.schema_version:
+        return row._replace(schema_version=event.schema_version, payload=payload_bytes(event).decode())
+    return row
 
 
 def source_of(agent_id: str) -> str:

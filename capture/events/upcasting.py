@@ -37,7 +37,7 @@ def upcast(event_type: str, payload: JsonObject, *, from_version: int, to_versio
     """Bring a payload from one version to another, step by step.
 
     Raises:
-        InvalidEvent: A step has no upcaster, or the payload is newer than the code.
+        InvalidEvent: A step has no upcaster or fails, or the payload is newer than the code.
     """
     if from_version > to_version:
         raise InvalidEvent(
@@ -51,7 +51,13 @@ def upcast(event_type: str, payload: JsonObject, *, from_version: int, to_versio
                 f"{event_type} has no upcaster from version {version} to {version + 1}",
                 hint=f'declare one with @upcasts("{event_type}", from_version={version})',
             )
-        payload = step(payload)
+        try:
+            payload = step(payload)
+        except Exception as error:
+            raise InvalidEvent(
+                f"the upcaster of {event_type} from version {version} fails: {type(error).__name__}: {error}",
+                hint=f"mend {step.__module__}.{step.__qualname__}; `copydesk events check --all` finds its events",
+            ) from error
     return payload
 
 

@@ -134,7 +134,10 @@ def export_lines(
         InvalidEvent: With `upcast`: a payload does not decode.
     """
     for row in log.read_stored(after, types=types, stream=stream):
-        yield to_line(row, upcast=upcast)
+        try:
+            yield to_line(row, upcast=upcast)
+        except InvalidEvent as error:
+            raise InvalidEvent(f"position {row.position}: {error.message}", hint=error.hint) from error
 
 
 Lines = Iterator[tuple[int, bytes]]

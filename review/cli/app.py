@@ -34,7 +34,14 @@ def _restore(manager: DatabaseManager) -> int:
     return restore(manager)
 
 
+def _handled() -> dict[str, list[str]]:
+    from projections import handled
+
+    return handled()
+
+
 transfer.AFTER_TRUSTED.append(_restore)
+catalogue.HANDLED_BY.append(_handled)
 
 ADDED_TO_GROUPS = (catalogue, quarantine, transfer, verdicts)
 """Files whose commands belong to a group of another file."""

@@ -72,9 +72,9 @@ def test_events_speak_cloudevents(copydesk: Copydesk) -> None:
     assert has(report, {"read", "imported", "duplicates", "refused", "errors"})
     assert has(report["errors"][0], {"line", "error"})
     assert has(copydesk("events", "check", "--json").lines[0], {"type", "version", "count", "ok"})
-    assert has(
-        copydesk("events", "catalogue", "comment.drafted", "--json").object, {"type", "version", "fields", "schema"}
-    )
+    catalogue = {"type", "version", "fields", "handled_by", "upcasters", "schema"}
+    assert has(copydesk("events", "catalogue", "comment.drafted", "--json").object, catalogue)
+    assert all(has(line, catalogue) for line in copydesk("events", "catalogue", "--json").lines)
 
 
 def test_projections_say_where_they_stand(copydesk: Copydesk) -> None:
