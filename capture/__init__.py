@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from capture.events.upcasting import upcasts as upcasts
     from capture.identifiers import derived_id as derived_id
     from capture.identifiers import new_id as new_id
+    from capture.invisible import HIDDEN_CLASS as HIDDEN_CLASS
+    from capture.invisible import is_hidden as is_hidden
     from capture.media import attach as attach
     from capture.media import stored as _stored
     from capture.names.declaration import table as table
@@ -84,6 +86,7 @@ _INNER = {
     "DatabaseUnavailable": ("errors", "DatabaseUnavailable"),
     "Decision": ("eventlog.decision", "Decision"),
     "Follower": ("eventlog.follower", "Follower"),
+    "HIDDEN_CLASS": ("invisible", "HIDDEN_CLASS"),
     "JournalUnavailable": ("errors", "JournalUnavailable"),
     "JsonText": ("database.types", "JsonText"),
     "NotFound": ("errors", "NotFound"),
@@ -102,6 +105,7 @@ _INNER = {
     "find_event": ("events.registry", "find"),
     "from_text": ("clock", "from_text"),
     "full_name": ("names.grammar", "full_name"),
+    "is_hidden": ("invisible", "is_hidden"),
     "is_refused": ("database.retry", "refused"),
     "is_transient": ("database.retry", "transient"),
     "known_events": ("events.registry", "known"),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from capture.events.event import Event, OutputId
-from capture.vocabulary.drafts import Line, Sha256, Url
+from capture.vocabulary.drafts import Channel, Line, Sha256, Url
 from capture.vocabulary.outputs import Note
 from capture.vocabulary.review import Actor, ActorSource, Revision
 
@@ -74,3 +74,32 @@ class PublicationRetractionFailed(_OfAttempt, type="publication.retraction_faile
     """The platform still has it."""
 
     error: Note
+
+
+class PublicationRehearsed(Event, type="publication.rehearsed", version=1, stream="output_id"):
+    """Everything was ready to be sent, and under `dry_run` nothing was. Once for each output, revision and hash."""
+
+    output_id: OutputId
+    revision: Revision
+    content_hash: Sha256
+    publisher: Line
+    worker: Line
+
+
+class _OfAllPublication(Event):
+    """What holds for every worker stands in one stream, `desk-orders`. Without agent and channel it holds for all."""
+
+    desk: Literal["orders"] = "orders"
+    actor: Actor
+    actor_source: ActorSource = "api"
+    agent: Line | None = None
+    channel: Channel | None = None
+    reason: Note | None = None
+
+
+class PublicationStopped(_OfAllPublication, type="publication.stopped", version=1, stream="desk"):
+    """A person stopped publication everywhere, of an agent, or on a channel. Each start looks at it."""
+
+
+class PublicationResumed(_OfAllPublication, type="publication.resumed", version=1, stream="desk"):
+    """A person let publication go on, where exactly this had been stopped."""

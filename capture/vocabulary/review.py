@@ -20,6 +20,10 @@ ActorSource = Literal["flag", "environment", "system", "web", "policy", "api"]
 """How the actor was known. `api`: named by the code that called the desk."""
 
 
+PolicyText = Annotated[str, Field(max_length=200_000)]
+"""A policy file, as it was read. In characters."""
+
+
 class Finding(Value):
     """What a rule found in a content: a banned phrase, an excess of length, a duplicate."""
 
@@ -124,3 +128,39 @@ class ReviewFlagged(_ByActor, type="review.flagged", version=1, stream="output_i
     """A reviewer looked at what a `posthoc` rule had let out, and asks for a retraction."""
 
     reason_code: Line
+
+
+class _OfAllOutputs(Event):
+    """What holds for all outputs at once stands in one stream, `desk-orders`."""
+
+    desk: Literal["orders"] = "orders"
+    actor: Actor
+    actor_source: ActorSource = "api"
+
+
+class ReviewPolicyAdopted(_OfAllOutputs, type="review.policy_adopted", version=1, stream="desk"):
+    """A person put a policy in force. Every process goes by the text that was adopted last, wherever it was started."""
+
+    name: Line
+    version: Sha256
+    text: PolicyText
+
+
+class ReviewAutomationPaused(_OfAllOutputs, type="review.automation_paused", version=1, stream="desk"):
+    """A person turned down what a rule would have approved: it approves nothing of this identity any more.
+
+    `rule` is the digest of what the rule matches, so that it stays paused under the next version of the policy.
+    """
+
+    policy: Line
+    rule: Sha256
+    identity: Line
+    rejected: OutputId
+
+
+class ReviewAutomationResumed(_OfAllOutputs, type="review.automation_resumed", version=1, stream="desk"):
+    """A person let a rule approve again for an identity."""
+
+    rule: Sha256
+    identity: Line
+    note: Note | None = None
