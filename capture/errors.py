@@ -165,6 +165,12 @@ class MissingDriver(CopydeskError):
     code = "MISSING_DRIVER"
 
 
+class MissingExtra(MissingDriver, ImportError):
+    """A part of copydesk was imported whose extra is not installed. `pip install 'copydesk[…]'` as the message says."""
+
+    code = "MISSING_EXTRA"
+
+
 class DatabaseUnavailable(CopydeskError):
     """The database can't be reached or opened now."""
 
