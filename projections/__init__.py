@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from projections.dead_letters import DeadLetter, dead_letters_of
     from projections.difference import Difference, RowDifference, diff
     from projections.errors import (
+        ObjectInTheWay,
         ReplayRunning,
         ReplayStopped,
         StaleProjection,
@@ -36,6 +37,7 @@ _NAMES = {
     "dead_letters": ("DeadLetter", "dead_letters_of"),
     "difference": ("Difference", "RowDifference", "diff"),
     "errors": (
+        "ObjectInTheWay",
         "ReplayRunning",
         "ReplayStopped",
         "StaleProjection",
@@ -67,6 +69,7 @@ __all__ = [
     "Integer",
     "Json",
     "Key",
+    "ObjectInTheWay",
     "Progress",
     "ProjectionRunner",
     "Projector",

@@ -1,6 +1,7 @@
-"""What hangs on a table in PostgreSQL: views over views, owners, grants. Kept before a swap, made again after it.
+"""What hangs on a table in PostgreSQL: views over views, triggers, owners, grants, comments, options.
 
-SQLite needs none of it: its views name their tables by name, and it has no grants.
+All of it is kept before a swap and made again after it. What would be lost (a policy, a constraint, a function over the
+table's rows …) is named before the replay starts. SQLite needs little of it: its views name their tables by name.
 """
 
 from __future__ import annotations
@@ -53,6 +54,44 @@ ORDER BY c.relname
 """
 
 
+# `pretty`, so that the name is not qualified and a temporary table of that name can stand in for it.
+_TRIGGERS = """
+SELECT tgname AS name, pg_get_triggerdef(oid, true) AS definition, tgenabled AS state,
+  obj_description(oid, 'pg_trigger') AS comment
+FROM pg_trigger WHERE tgrelid = :oid AND NOT tgisinternal ORDER BY tgname
+"""
+
+_COLUMN_COMMENTS = """
+SELECT a.attname AS name, col_description(a.attrelid, a.attnum) AS comment FROM pg_attribute AS a
+WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped AND col_description(a.attrelid, a.attnum) IS NOT NULL
+ORDER BY a.attnum
+"""
+
+# What is kept is left out: views by their rules, triggers, indexes, and the constraints that every table here has.
+_OTHERS = """
+SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid) AS what
+FROM pg_class AS c JOIN pg_type AS t ON t.oid = c.reltype JOIN pg_depend AS d ON d.deptype IN ('n', 'a') AND (
+  (d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid)
+  OR (d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)))
+WHERE c.oid = ANY(:relations) AND d.classid <> 'pg_trigger'::regclass
+  AND NOT (d.classid = 'pg_class'::regclass
+    AND EXISTS (SELECT FROM pg_class AS i WHERE i.oid = d.objid AND i.relkind = 'i'))
+  AND NOT (d.classid = 'pg_rewrite'::regclass AND EXISTS (
+    SELECT FROM pg_rewrite AS r JOIN pg_class AS v ON v.oid = r.ev_class
+    WHERE r.oid = d.objid AND r.rulename = '_RETURN' AND v.relkind IN ('v', 'm')))
+  AND NOT (d.classid = 'pg_constraint'::regclass AND EXISTS (
+    SELECT FROM pg_constraint AS k
+    WHERE k.oid = d.objid AND (k.contype = 'n' OR k.conname ~ ('^' || c.relname || '_g[0-9]+_pk$'))))
+UNION ALL
+SELECT 'row level security of table ' || c.oid::regclass FROM pg_class AS c
+WHERE c.oid = ANY(:relations) AND c.relrowsecurity
+ORDER BY what
+"""
+
+_STATES = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
+"""How a trigger is set, by `tgenabled`; `O` is how a new one is."""
+
+
 class Grant(NamedTuple):
     """One privilege of one role, on a relation or on one of its columns."""
 
@@ -67,6 +106,22 @@ class Index(NamedTuple):
 
     definition: str
     name: str
+
+
+class Trigger(NamedTuple):
+    """A trigger as PostgreSQL writes it down, and how it is set."""
+
+    name: str
+    definition: str
+    state: str
+    comment: str | None
+
+
+class ColumnComment(NamedTuple):
+    """What `COMMENT ON COLUMN` said."""
+
+    name: str
+    comment: str
 
 
 class Relation(NamedTuple):
@@ -84,6 +139,8 @@ class Relation(NamedTuple):
         comment: What `COMMENT ON` said.
         grants: Who may do what.
         indexes: The indexes that no constraint made.
+        triggers: Its triggers, but those of constraints.
+        column_comments: What is said about its columns.
     """
 
     name: str
@@ -97,6 +154,8 @@ class Relation(NamedTuple):
     comment: str | None
     grants: tuple[Grant, ...]
     indexes: tuple[Index, ...]
+    triggers: tuple[Trigger, ...]
+    column_comments: tuple[ColumnComment, ...]
 
 
 def oid_of(connection: sa.Connection, table: str) -> int | None:
@@ -110,13 +169,25 @@ def relation(connection: sa.Connection, oid: int) -> Relation:
     row = tuple(connection.execute(sa.text(_RELATION), {"oid": oid}).one())
     grants = tuple(Grant(*found) for found in connection.execute(sa.text(_GRANTS), {"oid": oid}))
     indexes = tuple(Index(*found) for found in connection.execute(sa.text(_INDEXES), {"oid": oid}))
-    return Relation._make((*row, grants, indexes))
+    triggers = tuple(Trigger(*found) for found in connection.execute(sa.text(_TRIGGERS), {"oid": oid}))
+    comments = tuple(ColumnComment(*found) for found in connection.execute(sa.text(_COLUMN_COMMENTS), {"oid": oid}))
+    return Relation._make((*row, grants, indexes, triggers, comments))
+
+
+def others(connection: sa.Connection, relations: list[int]) -> list[str]:
+    """What hangs on tables and views and would be lost in a swap, as PostgreSQL describes it."""
+    found = connection.execute(sa.text(_OTHERS), {"relations": relations})
+    return [row.what for row in found]
+
+
+def view_oids(connection: sa.Connection, tables: list[int]) -> list[int]:
+    """The views that hang on some tables, directly or over other views, each behind those that it needs."""
+    return [row.oid for row in connection.execute(sa.text(_VIEWS), {"tables": tables})]
 
 
 def views(connection: sa.Connection, tables: list[int]) -> list[Relation]:
-    """The views that hang on some tables, directly or over other views, each behind those that it needs."""
-    found = [row.oid for row in connection.execute(sa.text(_VIEWS), {"tables": tables})]
-    return [relation(connection, oid) for oid in found]
+    """What is to be kept of the views that hang on some tables, in the order of `view_oids`."""
+    return [relation(connection, oid) for oid in view_oids(connection, tables)]
 
 
 def drop_view(connection: sa.Connection, view: Relation) -> None:
@@ -125,17 +196,40 @@ def drop_view(connection: sa.Connection, view: Relation) -> None:
 
 
 def make_view(connection: sa.Connection, view: Relation) -> None:
-    """Make a view again, with its options, indexes, comment, owner and grants."""
+    """Make a view again, with its options, indexes, triggers, comments, owner and grants."""
     options = f" WITH ({view.options})" if view.options else ""
     query = view.definition.rstrip().rstrip(";")
     data = " WITH NO DATA" if view.kind == "m" and not view.populated else ""
     run(connection, f"CREATE {_kind(view)} {view.name}{options} AS {query}{data}")
     for index in view.indexes:
         run(connection, index.definition)
-    if view.comment is not None:
-        quoted = connection.execute(sa.text("SELECT quote_literal(:text)"), {"text": view.comment}).scalar_one()
-        run(connection, f"COMMENT ON {_kind(view)} {view.name} IS {quoted}")
+    say_again(connection, view)
     give_back(connection, view, view.name)
+
+
+def say_again(connection: sa.Connection, kept: Relation) -> None:
+    """Make the triggers and comments of a relation again, as far as the new one has the columns that they are about."""
+    for trigger in kept.triggers:
+        run(connection, trigger.definition)
+        quoted = _quoted(connection, trigger.name, "ident")
+        if trigger.state in _STATES:
+            run(connection, f"ALTER TABLE {kept.name} {_STATES[trigger.state]} TRIGGER {quoted}")
+        if trigger.comment is not None:
+            said = _quoted(connection, trigger.comment, "literal")
+            run(connection, f"COMMENT ON TRIGGER {quoted} ON {kept.name} IS {said}")
+    if kept.comment is not None:
+        said = _quoted(connection, kept.comment, "literal")
+        run(connection, f"COMMENT ON {_kind(kept)} {kept.name} IS {said}")
+    oid = connection.execute(sa.text("SELECT to_regclass(:name)::oid"), {"name": kept.name}).scalar_one()
+    columns = {row[0] for row in connection.execute(sa.text(_COLUMNS), {"oid": oid})}
+    for column in kept.column_comments:
+        if column.name in columns:
+            said, name = _quoted(connection, column.comment, "literal"), _quoted(connection, column.name, "ident")
+            run(connection, f"COMMENT ON COLUMN {kept.name}.{name} IS {said}")
+
+
+def _quoted(connection: sa.Connection, text: str, kind: str) -> str:
+    return str(connection.execute(sa.text(f"SELECT quote_{kind}(:text)"), {"text": text}).scalar_one())
 
 
 def give_back(connection: sa.Connection, kept: Relation, name: str) -> None:
@@ -165,7 +259,7 @@ def give_back(connection: sa.Connection, kept: Relation, name: str) -> None:
 
 
 def _kind(view: Relation) -> str:
-    return "MATERIALIZED VIEW" if view.kind == "m" else "VIEW"
+    return {"m": "MATERIALIZED VIEW", "r": "TABLE"}.get(view.kind, "VIEW")
 
 
 def run(connection: sa.Connection, sql: str) -> None:

@@ -39,6 +39,13 @@ class ViewInTheWay(CopydeskError):
     exit_code = 3
 
 
+class ObjectInTheWay(CopydeskError):
+    """Something that hangs on the table would be lost, or not work, with the new one. Nothing was changed."""
+
+    code = "OBJECT_IN_THE_WAY"
+    exit_code = 3
+
+
 class SwapHeldUp(CopydeskError):
     """Readers held the table, or an old snapshot, for as long as the swap may wait. The old table serves on."""
 

@@ -20,7 +20,7 @@ from capture import DatabaseManager, EventLog, Transaction
 from projections import checkpoint, dead_letters, definitions, dependents
 from projections.checkpoint import Checkpoint
 from projections.errors import ReplayRunning, SwapHeldUp
-from projections.rehearsal import legacy_renames
+from projections.rehearsal import legacy_renames, own_definitions, refuse_what_would_be_lost
 from projections.shadow import Shadow
 
 LOCK_TIMEOUT = "50ms"
@@ -122,7 +122,7 @@ def _in_one(manager: DatabaseManager, log: EventLog, shadow: Shadow, known_dead:
             live = _live(transaction, shadow)
             shadow.catch_up(log, _goal(log, live), known_dead)
             for table in shadow.plan.tables:
-                kept = _own_indexes(transaction, table.full_name)
+                kept = own_definitions(transaction.connection, table.full_name)
                 definitions.drop(transaction, definitions.live(table))
                 with legacy_renames(transaction.connection):
                     old, new = definitions.shadow(table).name, table.full_name
@@ -135,15 +135,6 @@ def _in_one(manager: DatabaseManager, log: EventLog, shadow: Shadow, known_dead:
             raise
 
     return manager.retrying(work)
-
-
-def _own_indexes(transaction: Transaction, table: str) -> list[str]:
-    """The indexes that a person made on the live table, as SQL: its own come with the shadow."""
-    found = transaction.connection.execute(
-        sa.text("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = :table AND sql IS NOT NULL"),
-        {"table": table},
-    )
-    return [row.sql for row in found if not definitions.is_own_index(table, row.name)]
 
 
 def _beside(manager: DatabaseManager, log: EventLog, shadow: Shadow, known_dead: frozenset[int]) -> Checkpoint:
@@ -179,6 +170,7 @@ def _exchange(transaction: Transaction, shadow: Shadow, tables: list[int], known
     for table in shadow.plan.tables:
         if dependents.oid_of(connection, table.full_name) is not None:
             connection.exec_driver_sql(f'LOCK TABLE "{table.full_name}" IN ACCESS EXCLUSIVE MODE')
+    refuse_what_would_be_lost(connection, shadow.plan, tables)
     views = dependents.views(connection, tables)
     kept = [dependents.relation(connection, oid) for oid in tables]
     for view in reversed(views):
@@ -192,6 +184,9 @@ def _exchange(transaction: Transaction, shadow: Shadow, tables: list[int], known
         for index in relation.indexes:
             if not definitions.is_own_index(relation.plain, index.name):
                 dependents.run(connection, index.definition)
+        if relation.options:
+            dependents.run(connection, f"ALTER TABLE {relation.name} SET ({relation.options})")
+        dependents.say_again(connection, relation)
     for view in views:
         dependents.make_view(connection, view)
     return _finish(transaction, shadow, known_dead)
