@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from projections.past import AsOf, as_of
     from projections.projector import Projector, folds, handles
     from projections.registry import handled
+    from projections.replay_process import Ended, ReplayProcess
     from projections.replaying import Progress, Replayed, replay
     from projections.rows import Rows
     from projections.runner import ProjectionRunner
@@ -50,6 +51,7 @@ _NAMES = {
     "past": ("AsOf", "as_of"),
     "projector": ("Projector", "folds", "handles"),
     "registry": ("handled",),
+    "replay_process": ("Ended", "ReplayProcess"),
     "replaying": ("Progress", "Replayed", "replay"),
     "rows": ("Rows",),
     "runner": ("ProjectionRunner",),
@@ -65,6 +67,7 @@ __all__ = [
     "Boolean",
     "DeadLetter",
     "Difference",
+    "Ended",
     "Exact",
     "Integer",
     "Json",
@@ -74,6 +77,7 @@ __all__ = [
     "ProjectionRunner",
     "Projector",
     "Real",
+    "ReplayProcess",
     "ReplayRunning",
     "ReplayStopped",
     "Replayed",

@@ -113,7 +113,7 @@ def replay(
     Raises:
         UnknownProjection: There is no such projection.
         ViewInTheWay: A view would not work with the new table; nothing was changed.
-        ReplayStopped: An event can't be handled; the old table is untouched, the other projections are done.
+        ReplayStopped: An event can't be handled; the old table is untouched, the other projections are its `done`.
         ReplayRunning: Another process replays one of them.
         SwapHeldUp: Readers were in the way longer than `patience`.
     """
@@ -202,7 +202,9 @@ class _Replay:
         done = [self._swapped(one) for one in building if one.rebuild.stopped is None]
         for one in building:
             if one.rebuild.stopped is not None:
-                raise stopped_at(one.shadow.plan, one.rebuild.stopped)
+                stopped = stopped_at(one.shadow.plan, one.rebuild.stopped)
+                stopped.data["done"] = tuple(done)
+                raise stopped
         return done
 
     def _begin(self, plan: Plan, *, anew: bool) -> _Building:

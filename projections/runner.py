@@ -26,6 +26,7 @@ from projections.errors import TableInTheWay
 from projections.facts import Fact, decoded, page
 from projections.folding import Dead, Folded, Plan, fold
 from projections.registry import ProjectorLike
+from projections.staleness import ahead_reason, stale_reason
 
 BATCH = 1_000
 """Events a batch: larger ones gain nothing and cost latency."""
@@ -61,6 +62,7 @@ class ProjectionRunner:
 
     Attributes:
         stopped: Why a projection could not go on in the last run, by name. The others go on.
+        stale: Why a projection needs a replay, by name: its table stays as it is until then.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class ProjectionRunner:
         self.manager = manager
         self.plans = registry.ready(projectors)
         self.stopped: dict[str, str] = {}
+        self.stale: dict[str, str] = {}
         self._log = EventLog(manager)
         self._batch_size = batch_size
         self._clock = clock
@@ -98,7 +101,7 @@ class ProjectionRunner:
         self.manager.ensure_schema()
         names = [only] if isinstance(only, str) else only
         plans = self.plans if names is None else registry.select(self.plans, names)
-        noted, self.stopped = self.stopped, {}
+        noted, self.stopped, self.stale = self.stopped, {}, {}
         head = self._log.head()
         standing = self._standing(plans, head)
         began = time.monotonic()
@@ -154,12 +157,12 @@ class ProjectionRunner:
                     raise
                 self.stopped[plan.name] = described(error)
                 continue
-            if at.fingerprint != plan.projector.fingerprint():
+            stale = stale_reason(plan, at)
+            if stale is not None:
+                self.stale[plan.name] = stale
                 continue
             if at.position > head:
-                self.stopped[plan.name] = (
-                    f"its checkpoint is {at.position}, the log ends at {head}: the database was restored; replay it"
-                )
+                self.stopped[plan.name] = self.stale[plan.name] = ahead_reason(at, head)
                 continue
             standing[plan.name] = Standing(batch.live(plan), at)
         return standing

@@ -14,6 +14,7 @@ from projections.checkpoint import Checkpoint
 from projections.folding import Plan
 from projections.registry import ProjectorLike
 from projections.shadow import REPLAY, SUFFIX
+from projections.staleness import ahead_reason, stale_reason
 
 
 class Status(NamedTuple):
@@ -94,16 +95,6 @@ def status(
         return [_status(connection, plan, head, known) for plan in plans]
 
 
-def stale_reason(plan: Plan, at: Checkpoint) -> str | None:
-    """Why a table does not fit the code, and what to do; None when it does."""
-    projector = plan.projector
-    if at.fingerprint == projector.fingerprint():
-        return None
-    if at.version == projector.version:
-        return "replay needed: the columns of its tables changed"
-    return f"replay needed: its tables were made by version {at.version} of the projector, this is {projector.version}"
-
-
 def _status(connection: sa.Connection, plan: Plan, head: int, known: _Known) -> Status:
     at = known.checkpoints.get(plan.name)
     shadow = known.checkpoints.get(plan.name + SUFFIX)
@@ -143,10 +134,7 @@ def _state(connection: sa.Connection, plan: Plan, at: Checkpoint | None, head: i
     if stale is not None:
         return "stale", stale
     if at.position > head:
-        return (
-            "stopped",
-            f"its checkpoint is {at.position}, the log ends at {head}: the database was restored; replay it",
-        )
+        return "stopped", ahead_reason(at, head)
     missing = [table.full_name for table in plan.tables if not definitions.exists(connection, table.full_name)]
     if missing:
         return "stopped", f"the table {missing[0]} is gone; replay it"

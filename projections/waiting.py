@@ -11,7 +11,7 @@ from projections import checkpoint, registry
 from projections.errors import StaleProjection, WaitTimedOut
 from projections.folding import Plan
 from projections.projector import Projector
-from projections.standing import stale_reason
+from projections.staleness import stale_reason
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 0.1
 """Seconds between two looks: the pause doubles from the one to the other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +13,11 @@ from capture.cli import Database, ExitCode, Screen, command, until_stopped
 from review.cli.publish import as_object, exit_code, tell
 
 if TYPE_CHECKING:
-    from projections import ProjectionRunner
+    from projections import ProjectionRunner, ReplayProcess
     from review import PublishingWorker
     from review.publication.worker import Outcome, Summary
+
+_logger = logging.getLogger("copydesk.run")
 
 
 @dataclass
@@ -25,12 +28,16 @@ class Done:
         adopted: Events of processes that are gone, taken over from their journals.
         quarantined: Records of theirs that are no events.
         projected: Events that read tables took in; one that several tables handle counts for each.
+        replayed: Read tables that were made anew, since other code had made them.
+        errors: What held a replay up.
         outcomes: What became of each output that was looked at, by its id: the last word.
     """
 
     adopted: int = 0
     quarantined: int = 0
     projected: int = 0
+    replayed: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
 
@@ -55,6 +62,26 @@ def round_of(runner: ProjectionRunner, worker: PublishingWorker, done: Done) -> 
     return bool(adopted.events or projected or sent)
 
 
+def replay_round(replays: ReplayProcess, runner: ProjectionRunner, done: Done, *, timeout: float = 0.0) -> bool:
+    """Hear from the process that replays what is stale, and start one if there is need. True when a table was swapped.
+
+    Args:
+        replays: The process.
+        runner: Knows what is stale.
+        done: What it did is added there.
+        timeout: How many seconds to wait for its end.
+    """
+    ended = replays.ended(timeout)
+    if ended is not None:
+        done.replayed += ended.replayed
+        if ended.error:
+            done.errors.append(ended.error)
+            _logger.error("a replay could not go on: %s; %s", ended.error, ended.hint)
+    elif replays.start(runner.stale):
+        _logger.warning("replaying %s in a process of its own", ", ".join(replays.projections))
+    return ended is not None and bool(ended.replayed)
+
+
 def register(program: typer.Typer) -> None:
     """Add the command to the program."""
 
@@ -65,19 +92,28 @@ def register(program: typer.Typer) -> None:
         *,
         once: Annotated[bool, typer.Option("--once", help="Until nothing is left, then end.")] = False,
         every: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How often to look.")] = 0.5,
+        no_replay: Annotated[
+            bool, typer.Option("--no-replay", help="Leave read tables that other code made as they are.")
+        ] = False,
     ) -> int | None:
-        """Adopt journals, keep the read tables current, and publish what is approved, until Ctrl-C or SIGTERM."""
-        from projections import ProjectionRunner
+        """Adopt journals, keep the read tables current, and publish what is approved, until Ctrl-C or SIGTERM.
+
+        Read tables that other code made are replayed by a process of its own meanwhile.
+        """
+        from projections import ProjectionRunner, ReplayProcess
         from review import PublishingWorker, ReviewDesk
 
         runner = ProjectionRunner(database.manager)
         worker = PublishingWorker(ReviewDesk(database.manager))
+        replays = None if no_replay else ReplayProcess(database.url)
         if once:
-            return _once(screen, runner, worker)
+            return _once(screen, runner, worker, replays)
 
         def look() -> bool:
             done = Done()
             more = round_of(runner, worker, done)
+            if replays is not None:
+                more |= replay_round(replays, runner, done)
             if screen.json and more:
                 screen.value(_report(runner, done))
             elif more:
@@ -86,13 +122,23 @@ def register(program: typer.Typer) -> None:
             return more
 
         screen.note(f"working on {database.manager.url}; Ctrl-C ends it")
-        return until_stopped(look, every)
+        try:
+            return until_stopped(look, every)
+        finally:
+            if replays is not None:
+                replays.stop()
 
 
-def _once(screen: Screen, runner: ProjectionRunner, worker: PublishingWorker) -> ExitCode | None:
+def _once(
+    screen: Screen, runner: ProjectionRunner, worker: PublishingWorker, replays: ReplayProcess | None
+) -> ExitCode | None:
     done = Done()
-    while round_of(runner, worker, done):
-        pass
+    try:
+        while round_of(runner, worker, done) or (replays is not None and _replayed(replays, runner, done)):
+            pass
+    finally:
+        if replays is not None:
+            replays.stop()
     if screen.json:
         screen.value(_report(runner, done))
     else:
@@ -100,7 +146,16 @@ def _once(screen: Screen, runner: ProjectionRunner, worker: PublishingWorker) ->
     code = exit_code(_summary(done))
     if code in (ExitCode.UNCERTAIN, ExitCode.FAILURE):
         return code
-    return ExitCode.FAILURE if runner.stopped else None
+    return ExitCode.FAILURE if runner.stopped or done.errors else None
+
+
+def _replayed(replays: ReplayProcess, runner: ProjectionRunner, done: Done) -> bool:
+    """Replay what is stale, and wait for it. True when a table was swapped: there may be events to take in again."""
+    replay_round(replays, runner, done)
+    while replays.running:
+        if replay_round(replays, runner, done, timeout=0.5):
+            return True
+    return False
 
 
 def _report(runner: ProjectionRunner, done: Done) -> dict[str, JsonValue]:
@@ -108,6 +163,7 @@ def _report(runner: ProjectionRunner, done: Done) -> dict[str, JsonValue]:
         "adopted": done.adopted,
         "quarantined": done.quarantined,
         "projected": done.projected,
+        "replayed": list(done.replayed),
         **as_object(_summary(done)),
         "stopped": dict(runner.stopped),
     }
@@ -119,7 +175,11 @@ def _say(screen: Screen, runner: ProjectionRunner, done: Done, *, skipped: bool)
         parts.append(f"{done.adopted:,} adopted from journals")
     if done.quarantined:
         parts.append(f"{done.quarantined:,} quarantined")
+    if done.replayed:
+        parts.append(f"{', '.join(done.replayed)} replayed")
     screen.say(", ".join(parts))
+    for error in done.errors:
+        screen.say_parts(("a replay could not go on: ", "bold red"), (error, ""))
     tell(screen, _summary(done), skipped=skipped)
     for name, reason in runner.stopped.items():
         screen.say_parts((f"{name} can't go on: ", "bold red"), (reason, ""))
