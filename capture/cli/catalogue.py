@@ -152,7 +152,7 @@ def _entry(event_class: type[Event], handled: Mapping[str, list[str]], *, schema
         "stream": event_class.stream_field or "agent_id",
         "reserved": registry.is_reserved(event_class.event_type),
         "upcasters": list(known_steps(event_class.event_type)),
-        "handled_by": sorted(handled.get(event_class.event_type, ())),
+        "handled_by": [*sorted(handled.get(event_class.event_type, ()))],
         "fields": list(event_class.model_fields),
         "about": about,
     }

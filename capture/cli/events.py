@@ -108,7 +108,7 @@ def emit(
         )
     row = _find(database, prepared.event_id)
     if screen.json:
-        screen.raw_line(hostile.json_safe(to_line(row)))
+        screen.raw_line(hostile.json_embedded(to_line(row)))
     else:
         screen.say(f"{row.event_type} stands at position {row.position}, in the stream {row.stream_id}")
     return None
@@ -167,7 +167,7 @@ def show(
     if upcast:
         row = _upcasted(screen, row)
     if screen.json:
-        screen.raw_line(hostile.json_safe(to_line(row)))
+        screen.raw_line(hostile.json_embedded(to_line(row)))
         return None
     facts: dict[str, JsonValue] = {
         **{name: value for name, value in row._asdict().items() if isinstance(value, str | int)},
@@ -276,7 +276,7 @@ def _show_line(screen: Screen, row: Stored, *, upcast: bool) -> None:
     if upcast:
         row = _upcasted(screen, row)
     if screen.json:
-        screen.raw_line(hostile.json_safe(to_line(row)))
+        screen.raw_line(hostile.json_embedded(to_line(row)))
         return
     when = clock.to_text(row.recorded_at)
     if not screen.terminal:

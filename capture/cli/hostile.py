@@ -29,6 +29,7 @@ CONTINUED = "↳"
 
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\\": r"\\"}
 _HIDDEN = re.compile(f"[{HIDDEN_CLASS}]")
+_IN_HTML = str.maketrans({"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"})
 _PLAIN = re.compile(r"[ -\[\]-~]*")
 _SCRIPTS_THAT_LOOK_ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "COPTIC", "CHEROKEE"})
 
@@ -119,6 +120,14 @@ def json_safe(text: str) -> str:
         text: JSON, as `json.dumps(..., ensure_ascii=False)` makes it.
     """
     return text if text.isascii() and "\x7f" not in text else _HIDDEN.sub(_json_escape, text)
+
+
+def json_embedded(text: str) -> str:
+    r"""As `json_safe`, and what would end a script block or begin a comment in HTML is an escape too (`\u003c`).
+
+    A line of `--json` may then stand in a page as it is. Outside of its texts JSON has none of these characters.
+    """
+    return json_safe(text).translate(_IN_HTML)
 
 
 def mixed_scripts(text: str) -> tuple[str, ...]:

@@ -312,5 +312,5 @@ def cell(value: JsonValue) -> str:
 
 
 def json_line(value: Object) -> str:
-    """A JSON object as one line in which nothing hides."""
-    return hostile.json_safe(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    """A JSON object as one line in which nothing hides, and which a page may embed."""
+    return hostile.json_embedded(json.dumps(value, ensure_ascii=False, allow_nan=False))

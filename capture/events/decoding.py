@@ -18,6 +18,7 @@ from capture.events.recorded import AnyRecorded, Recorded, Stored, UnknownEvent
 from capture.events.upcasting import upcast
 
 _new_tuple = tuple.__new__
+_LONGEST_PATH, _LONGEST_INPUT = 200, 100
 
 
 def decode_payload(event_type: str, schema_version: int, payload: str | bytes) -> Event | UnknownEvent:
@@ -66,7 +67,22 @@ def explain(event_type: str, error: ValidationError) -> str:
     faults = []
     for fault in error.errors(include_url=False, include_context=False)[:5]:
         where = ".".join(str(part) for part in fault["loc"]) or "the event"
-        found = "" if fault["type"] == "missing" else f", found {fault['input']!a:.60}"
+        if len(where) > _LONGEST_PATH:
+            where = f"{where[:_LONGEST_PATH]}…"
+        if fault["type"] == "recursion_loop":
+            faults.append(f"{where}: nested too deep, or a part of itself")
+            continue
+        found = "" if fault["type"] == "missing" else f", found {_shown(fault['input'])}"
         faults.append(f"{where}: {fault['msg'][:1].lower()}{fault['msg'][1:]}{found}")
     more = error.error_count() - len(faults)
     return f"{event_type}: " + "; ".join(faults) + (f"; and {more} more" if more > 0 else "")
+
+
+def _shown(value: object) -> str:
+    # The repr of a text of 64 MiB would take as much again, and more where it is not ASCII.
+    if isinstance(value, str | bytes):
+        return f"{value[:_LONGEST_INPUT]!a:.60}"
+    try:
+        return f"{value!a:.60}"
+    except (RecursionError, ValueError):  # nested without end, or a number of too many digits
+        return f"a {type(value).__name__}"

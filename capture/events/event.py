@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
+from capture import clock
 from capture.events import registry
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
@@ -24,6 +26,19 @@ OutputId = Annotated[
     str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"), BeforeValidator(_as_text)
 ]
 """What names an output: a UUIDv7 as `capture.new_id()` makes it, or any id of letters, digits and `._:-`."""
+
+
+def _exact_time(value: object) -> object:
+    if isinstance(value, str):
+        clock.from_text(value)
+    elif not isinstance(value, datetime):
+        raise ValueError("a time with a zone was expected, as 2026-11-24T10:00:00Z")  # noqa: TRY004 - pydantic takes these
+    return value
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_exact_time)]
+"""A time in a payload: aware, and as text in RFC 3339, to the microsecond at most. pydantic alone takes numbers, of
+which nobody knows whether they are seconds, and cut off what is more precise."""
 
 
 class Value(BaseModel):

@@ -15,9 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 from pydantic import JsonValue
 
 from capture.errors import InvalidEvent
-
-MAX_DIGITS = 400
-"""The longest number, in characters. Reading a whole number takes time that grows with the square of its digits."""
+from capture.events.content import MAX_DIGITS
 
 # An unterminated string runs to the end, so that the scan stays linear on any input.
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|([\[{])|([\]}])', re.DOTALL)

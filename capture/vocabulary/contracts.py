@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from capture.events.event import Event
+from capture.events.event import Event, Time
 from capture.vocabulary.actions import Text
 from capture.vocabulary.drafts import Line
 from capture.vocabulary.tasks import Grade
@@ -23,7 +23,7 @@ class _OfContract(Event):
     priority: Grade | None = None
     dependencies: tuple[Line, ...] = ()
     deliverables: tuple[Line, ...] = ()
-    deadline: AwareDatetime | None = None
+    deadline: Time | None = None
     outcome: Text | None = None
 
 

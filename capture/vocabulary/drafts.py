@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from capture.events.event import Event, JsonObject, OutputId, Value
+from capture.events.event import Event, JsonObject, OutputId, Time, Value
 from capture.identifiers import new_id_text
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -54,8 +54,8 @@ class Draft(Event):
     confidence: Confidence | None = None
     risk_flags: tuple[Line, ...] = ()
     media: tuple[Media, ...] = ()
-    publish_after: AwareDatetime | None = None
-    not_after: AwareDatetime | None = None
+    publish_after: Time | None = None
+    not_after: Time | None = None
     dedupe_key: Line | None = None
     supersedes: OutputId | None = None
     metadata: JsonObject = Field(default_factory=dict)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime
-
-from capture.events.event import Event
+from capture.events.event import Event, Time
 from capture.vocabulary.actions import Text
 from capture.vocabulary.drafts import Line
 from capture.vocabulary.tasks import Grade
@@ -17,5 +15,5 @@ class SignalBroadcast(Event, type="signal.broadcast", version=1):
     skills_offered: tuple[Line, ...] = ()
     focus: Text | None = None
     capacity: float | None = None
-    available_until: AwareDatetime | None = None
+    available_until: Time | None = None
     autonomy_level: Grade | None = None

@@ -17,6 +17,9 @@ from capture.identifiers import new_id
 MAX_RAW = 4 * 1024 * 1024
 """The most raw bytes that are kept of one refused event; the error says when it was cut."""
 
+_MAX_BITS = 14_000
+"""Whole numbers up to here have fewer digits than Python refuses to write (4,300)."""
+
 MAX_ERROR = 2_000
 """The longest error text that is kept, in characters."""
 
@@ -132,9 +135,12 @@ def as_json(value: object) -> str:
 
 
 def json_ready(value: object, depth: int = 0) -> object:
-    """Any value as JSON values; what JSON has no form for becomes its `repr`, cut to 1,000 characters."""
+    """Any value as JSON values; what JSON has no form for becomes its `repr`, cut to 1,000 characters.
+
+    A text beyond `MAX_RAW` characters is cut, and a number that no reader takes becomes a text that says so.
+    """
     if value is None or isinstance(value, bool | int | float | str):
-        return value
+        return _bounded(value)
     if depth < 100:
         if isinstance(value, Mapping):
             return {str(key): json_ready(item, depth + 1) for key, item in value.items()}
@@ -144,3 +150,12 @@ def json_ready(value: object, depth: int = 0) -> object:
         return f"{value!r:.1000}"
     except Exception:  # noqa: BLE001 - any object can come from an agent, and its repr may do anything
         return f"<{type(value).__name__}>"
+
+
+def _bounded(value: bool | float | str | None) -> object:
+    # What is too large is refused anyway, and would be there four times over before its record is cut.
+    if isinstance(value, str) and len(value) > MAX_RAW:
+        return f"{value[:MAX_RAW]}… ({len(value):,} characters in all)"
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return f"<a whole number of {value.bit_length():,} bits>"
+    return value

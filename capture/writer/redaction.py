@@ -12,11 +12,15 @@ from typing import Final, TypeVar, cast
 
 from pydantic import BaseModel
 
+from capture.events.content import MAX_DEPTH
 from capture.events.event import Event, JsonObject
 from capture.events.shape import open_fields
 
 REDACTED: Final = "[redacted]"
 """What stands in a secret's place."""
+
+TOO_DEEP: Final = "[too deep]"
+"""What stands in the place of what is nested so deep that no event can have it."""
 
 SECRET_KEYS: Final[frozenset[str]] = frozenset(
     {
@@ -46,6 +50,8 @@ E = TypeVar("E", bound=Event)
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _SIGNS = re.compile(r"[^a-z0-9]+")
 _MAX_KEYS = 10_000
+_MAX_DEPTH = MAX_DEPTH + 10
+"""Beyond what an event may have, so that the event is refused and not changed."""
 
 
 class Redaction:
@@ -98,22 +104,28 @@ class Redaction:
         plan = self._plans[kind] = texts, open_fields(kind)
         return plan
 
-    def value(self, value: object) -> object:
-        """The value without secrets, at any depth: the same object when there are none."""
+    def value(self, value: object, depth: int = 0) -> object:
+        """The value without secrets: the same object when there are none.
+
+        What lies deeper than any event may is replaced as a whole: it can't be looked through without end, nor be let
+        pass unseen.
+        """
+        if depth > _MAX_DEPTH and isinstance(value, Mapping | list | tuple | BaseModel):
+            return TOO_DEEP
         if isinstance(value, Mapping):
-            return self._mapping(value)
+            return self._mapping(value, depth)
         if isinstance(value, list | tuple):
-            items = [self.value(item) for item in value]
+            items = [self.value(item, depth + 1) for item in value]
             if all(clean is item for clean, item in zip(items, value, strict=True)):
                 return value
             return items if isinstance(value, list) else tuple(items)
         if isinstance(value, BaseModel):
             fields = {name: getattr(value, name) for name in type(value).model_fields}
-            clean = self._mapping(fields)
+            clean = self._mapping(fields, depth)
             return value if clean is fields else value.model_copy(update=dict(clean))
         return value
 
-    def _mapping(self, value: Mapping[str, object]) -> Mapping[str, object]:
+    def _mapping(self, value: Mapping[str, object], depth: int = 0) -> Mapping[str, object]:
         changed: dict[str, object] | None = None
         known = self._known
         for key, item in value.items():
@@ -125,7 +137,7 @@ class Redaction:
                     changed = {} if changed is None else changed
                     changed[key] = REDACTED
             elif item.__class__ not in _PLAIN:
-                clean = self.value(item)
+                clean = self.value(item, depth + 1)
                 if clean is not item:
                     changed = {} if changed is None else changed
                     changed[key] = clean

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
 
 from capture.database import retry
 from capture.database.manager import DatabaseManager
 from capture.database.tables import LOG_TABLES
 from tests.conftest import MakeDatabase
+from tests.fixtures.agent_role import as_an_agent
 from tests.fixtures.log_rows import INSERT, row, the_log, write_rows
 
 HOSTILE = [
@@ -71,26 +69,12 @@ ONLY_POSTGRESQL = [
 
 @pytest.fixture
 def agent(backend_name: str, make_database: MakeDatabase) -> Iterator[DatabaseManager]:
-    """A manager with the rights of an agent: on PostgreSQL a role that owns nothing and was given what it needs."""
+    """A manager with the rights of an agent, on a log with two events."""
     url = make_database(backend_name)
     with DatabaseManager(url) as owner:
         write_rows(owner, row(1), row(2))
-    if backend_name == "sqlite":
-        with DatabaseManager(url) as manager:
-            yield manager
-        return
-    role = f"copydesk_agent_{uuid4().hex[:12]}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'".encode())
-        connection.execute(f"GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO {role}".encode())
-        connection.execute(f"GRANT UPDATE ON agents_head, agents_leases TO {role}".encode())
-        connection.execute(f"GRANT UPDATE, DELETE ON agents_checkpoints, agents_leases TO {role}".encode())
-    as_agent = make_url(url).set(username=role, password=role).render_as_string(hide_password=False)
-    with DatabaseManager(as_agent) as manager:
+    with as_an_agent(url) as manager:
         yield manager
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"DROP OWNED BY {role}".encode())
-        connection.execute(f"DROP ROLE {role}".encode())
 
 
 def test_the_past_can_not_be_changed(agent: DatabaseManager) -> None:
