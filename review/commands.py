@@ -16,6 +16,7 @@ from pydantic_core import to_jsonable_python
 
 from capture.vocabulary import Media
 from review.output import JsonObject
+from review.policy.rules import EVERYTHING, Role
 from review.policy.verdict import UNJUDGED, Judgement
 
 SYSTEM = "system"
@@ -24,7 +25,7 @@ SYSTEM = "system"
 LEASE = timedelta(minutes=15)
 """How long a claim holds unless it is renewed."""
 
-_FOUND_BY_DESK = ("judgement", "stopped", "missing_media")
+_FOUND_BY_DESK = ("judgement", "roles", "stopped", "missing_media")
 
 ActorSource = Literal["flag", "environment", "system", "web", "policy", "api"]
 
@@ -39,6 +40,7 @@ class Command:
         actor_source: How that is known.
         note: A remark for people.
         judgement: What the policy says about the output now; the desk fills it in.
+        roles: What the policy lets the person do who asks; the desk fills it in.
     """
 
     by_person: ClassVar[bool] = True
@@ -48,6 +50,7 @@ class Command:
     actor_source: ActorSource = "api"
     note: str | None = None
     judgement: Judgement = UNJUDGED
+    roles: frozenset[Role] = EVERYTHING
 
     def fingerprint(self) -> str:
         """SHA-256 over what was asked for: equal for equal commands, whenever they are given."""
@@ -68,6 +71,13 @@ class OfContent(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open(Command):
     """Take a new revision up: the policy says what it needs."""
+
+    by_person: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoDecide(Command):
+    """Let the rules decide what they decide by themselves."""
 
     by_person: ClassVar[bool] = False
 
@@ -180,6 +190,11 @@ class Start(OfContent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearse(Start):
+    """Record that everything was ready to be sent, and send nothing: what `dry_run` asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retry(Start):
     """Begin to send again what is known not to have gone out.
 
@@ -248,7 +263,7 @@ class Retract(Command):
 
 
 ALL: tuple[type[Command], ...] = (
-    Open, Show, Claim, Release, Edit, Approve, RequestChanges, Reject, Revoke, Expire, Withdraw, Supersede,
-    Start, Retry, Confirm, Fail, Lose, Resolve, Acknowledge, Flag, Retract,
+    Open, AutoDecide, Show, Claim, Release, Edit, Approve, RequestChanges, Reject, Revoke, Expire, Withdraw, Supersede,
+    Start, Rehearse, Retry, Confirm, Fail, Lose, Resolve, Acknowledge, Flag, Retract,
 )  # fmt: skip
 """Every command."""

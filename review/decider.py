@@ -8,26 +8,30 @@ an edit and an approval that race, one comes second and sees what the first did.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from capture import Clock, DatabaseManager, Decision, EventLog, Recorded, derived_id
+from capture import Clock, DatabaseManager, Decision, EventLog, Recorded, Transaction, derived_id
 from capture.vocabulary import ReviewOpened
-from review import tables
+from review import orders, repeats, tables
 from review.actors import check_person
-from review.commands import Command, Supersede
+from review.commands import Command, Open, Retry, Start, Supersede
 from review.errors import CommandConflict, InvalidCommand
+from review.orders import Orders
 from review.output import Output
+from review.policy.limits import Known, horizon
 from review.policy.rules import Policy
 from review.policy.verdict import judge
 from review.refusals import Accepted, Refusal, not_found
 from review.states import decide, evolve
 
 Answer = Accepted | Refusal
+T = TypeVar("T")
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 
@@ -42,18 +46,63 @@ def fold(events: Iterable[Recorded[Any]], output: Output | None = None) -> Outpu
     return reduce(evolve, events, output)
 
 
+@contextmanager
+def saying_what_is_wrong() -> Iterator[None]:
+    """Turn what no event can hold into an error of the caller's.
+
+    Raises:
+        InvalidCommand: A text of the command can't be recorded.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_context=False)[0]
+        field = ".".join(map(str, fault["loc"])) or "the command"
+        raise InvalidCommand(f"{field}: {fault['msg']}, found {fault['input']!a:.60}") from None
+    except ValueError as error:  # a lone surrogate, or a number that JSON does not have
+        raise InvalidCommand(f"the command can't be recorded: {str(error)!a:.200}") from None
+
+
 class Decider:
     """Carries commands out.
 
     Args:
         manager: The database; `DatabaseManager.get()` when left out.
-        policy: The rules in force.
+        policy: The rules in force; None for those that were adopted last, whenever that is.
         clock: Replaces the database's clock: for tests.
     """
 
-    def __init__(self, manager: DatabaseManager | None, policy: Policy, clock: Clock | None) -> None:
+    def __init__(self, manager: DatabaseManager | None, policy: Policy | None, clock: Clock | None) -> None:
         self.log = EventLog(manager, clock=clock)
-        self.policy = policy
+        self._policy = policy
+        self._orders = Orders()
+
+    @property
+    def policy(self) -> Policy:
+        """The rules in force."""
+        return self.policy_under(self.orders())
+
+    def policy_under(self, orders: Orders) -> Policy:
+        """The rules in force under these orders.
+
+        Raises:
+            BadPolicy: This version of copydesk can't read the adopted policy.
+        """
+        return orders.policy if self._policy is None else self._policy
+
+    def orders(self) -> Orders:
+        """The standing orders as the log has them now."""
+        known = self._orders if self._orders.position <= self.log.head() else Orders()
+        self._orders = reduce(orders.evolve, self.log.read(known.position, stream=orders.STREAM), known)
+        return self._orders
+
+    def orders_under(self, decision: Decision) -> Orders:
+        """The standing orders under the log's lock."""
+        known = self._orders if self._orders.position <= decision.head else Orders()
+        found = reduce(orders.evolve, decision.read(stream=orders.STREAM, after=known.position), known)
+        # Only then: what a larger transaction wrote may still be rolled back.
+        decision.transaction.after_commit(lambda: setattr(self, "_orders", found))
+        return found
 
     def output(self, output_id: str) -> Output | None:
         """The output as the log has it now, or None when nothing was drafted under this id."""
@@ -79,28 +128,34 @@ class Decider:
             return replace(refusal, output_id=command.output_id)
         if not _ID.fullmatch(command.output_id):
             return not_found(command.output_id)
-        try:
-            return self.log.manager.retrying(lambda _: self._decide(command, command_id), durable=True)
-        except ValidationError as error:
-            fault = error.errors(include_url=False, include_context=False)[0]
-            field = ".".join(map(str, fault["loc"])) or "the command"
-            raise InvalidCommand(f"{field}: {fault['msg']}, found {fault['input']!a:.60}") from None
-        except ValueError as error:  # a lone surrogate, or a number that JSON does not have
-            raise InvalidCommand(f"the command can't be recorded: {str(error)!a:.200}") from None
+        return self.in_a_decision(lambda decision: self._decide(decision, command, command_id))
 
-    def _decide(self, command: Command, command_id: str | None) -> Answer:
-        with self.log.deciding() as decision:
-            if command_id is not None and (first := decision.find(_event_id(command_id))) is not None:
-                return _repeated(decision, first, command, command_id)
-            return self._carry_out(decision, command, command_id)
+    def in_a_decision(self, work: Callable[[Decision], T]) -> T:
+        """Do something under the log's lock, in one transaction that survives a power cut.
+
+        Raises:
+            InvalidCommand: A text can't be recorded.
+        """
+
+        def whole(_: Transaction) -> T:
+            with self.log.deciding() as decision:
+                return work(decision)
+
+        with saying_what_is_wrong():
+            return self.log.manager.retrying(whole, durable=True)
+
+    def _decide(self, decision: Decision, command: Command, command_id: str | None) -> Answer:
+        if command_id is not None and (first := decision.find(_event_id(command_id))) is not None:
+            return _repeated(decision, first, command, command_id)
+        return self._carry_out(decision, command, command_id)
 
     def _carry_out(self, decision: Decision, command: Command, command_id: str | None = None) -> Answer:
         output = self._folded(decision, command.output_id)
         if output is not None and output.drafted:
-            command = replace(command, judgement=judge(self.policy, output))
+            command = self._informed(decision, command, output)
         events = decide(output, command, decision.now)
         if isinstance(events, Refusal):
-            return events
+            return self._opened_and_refused(decision, command, output, events)
         if output is None:
             return not_found(command.output_id)
         if not events:
@@ -115,6 +170,31 @@ class Decider:
         if output.supersedes is not None and any(isinstance(event, ReviewOpened) for event in events):
             self._supersede(decision, output)
         return _accepted(after, last)
+
+    def _informed(self, decision: Decision, command: Command, output: Output) -> Command:
+        """The command with what the desk knows: what the policy says, who may ask, what is stopped."""
+        standing = self.orders_under(decision)
+        policy = self.policy_under(standing)
+        far = horizon(policy, output, decision.now)
+        sending = isinstance(command, Start)
+        known = Known(
+            now=decision.now,
+            starts=tables.starts(decision.transaction, far.starts) if sending and far.starts is not None else (),
+            earlier=repeats.find(decision, output, far.repeats) if far.repeats is not None else (),
+            paused=standing.paused_rules(),
+        )
+        actor = command.operator or command.actor if isinstance(command, Retry) else command.actor
+        command = replace(command, judgement=judge(policy, output, known), roles=policy.roles_of(actor))
+        return replace(command, stopped=standing.stop_of(output)) if isinstance(command, Start) else command
+
+    def _opened_and_refused(
+        self, decision: Decision, command: Command, output: Output | None, refusal: Refusal
+    ) -> Refusal:
+        """What a rule rejects is rejected when the first command comes, whatever it is; that one is refused."""
+        if output is None or output.opened or refusal.code != "DENIED" or command.judgement.decides != "reject":
+            return refusal
+        opened = self._carry_out(decision, Open(output_id=command.output_id))
+        return refusal if isinstance(opened, Refusal) else replace(refusal, state=opened.state)
 
     def _folded(self, decision: Decision, output_id: str) -> Output | None:
         return fold(decision.read(stream=stream_of(output_id)))

@@ -1,4 +1,4 @@
-"""`ReviewDesk`: what people and the publishing worker ask for, a method for each command.
+"""`ReviewDesk`: a method for each command. Here those of reviewers; the worker's and the admin's stand in files apart.
 
 Each returns `Accepted` or a `Refusal`; how it is decided stands in `review.decider`, by which rules in `review.states`.
 The desk does not write `agents_outputs`: after a verdict it lets that projection catch up, once the log is free again.
@@ -7,31 +7,31 @@ The desk does not write `agents_outputs`: after a verdict it lets that projectio
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
-from capture import Clock, CopydeskError, DatabaseManager, stored_media, utc_now
+from capture import Clock, CopydeskError, DatabaseManager, utc_now
 from capture.vocabulary import Media
 from review import commands
-from review.actors import check_person
 from review.commands import ActorSource, Command
 from review.decider import Answer, Decider
+from review.ordering import Ordering
 from review.output import JsonObject, Output
-from review.policy.file import in_force
 from review.policy.rules import Policy
+from review.publication.ledger import Ledger
 from review.publication.publisher import Receipt
 from review.refusals import Accepted
 
 _logger = logging.getLogger("copydesk.review")
 
 
-class ReviewDesk:
+class ReviewDesk(Ledger, Ordering):
     """Decides about outputs.
 
     Args:
         manager: The database; `DatabaseManager.get()` when left out.
-        policy: The rules in force; when left out, every output waits for one person.
+        policy: The rules of this desk; when left out, those that were adopted last, wherever and whenever that was.
+            Without any, every output waits for one person.
         clock: Replaces the database's clock everywhere: for tests.
 
     Attributes:
@@ -42,9 +42,13 @@ class ReviewDesk:
         self, manager: DatabaseManager | None = None, policy: Policy | None = None, clock: Clock | None = None
     ) -> None:
         self.manager = DatabaseManager.get() if manager is None else manager
-        self.policy = in_force(self.manager.settings) if policy is None else policy
         self.now: Clock = utc_now if clock is None else clock
-        self._decider = Decider(self.manager, self.policy, clock)
+        self._decider = Decider(self.manager, policy, clock)
+
+    @property
+    def policy(self) -> Policy:
+        """The rules in force now."""
+        return self._decider.policy
 
     def output(self, output_id: str) -> Output | None:
         """The output as the log has it now, or None when nothing was drafted under this id."""
@@ -64,6 +68,10 @@ class ReviewDesk:
     def open(self, output_id: str, *, command_id: str | None = None) -> Answer:
         """Take the present revision up, unless that was done: what the policy needs is known from here on."""
         return self._verdict(commands.Open(output_id=output_id), command_id)
+
+    def auto_decide(self, output_id: str) -> Answer:
+        """Let the rules decide, where they decide by themselves; refused where a person does."""
+        return self._verdict(commands.AutoDecide(output_id=output_id), None)
 
     def show(self, output_id: str, *, actor: str, actor_source: ActorSource = "api") -> Answer:
         """Record that a reviewer sees the present revision."""
@@ -256,62 +264,47 @@ class ReviewDesk:
         )
         return self._verdict(command, command_id)
 
-    def start(self, output_id: str, content_hash: str, *, worker: str) -> Answer:
-        """Begin to send. Once this has returned `Accepted`, it is committed so that no power cut forgets it.
+    def acknowledge(
+        self,
+        output_id: str,
+        *,
+        actor: str,
+        actor_source: ActorSource = "api",
+        note: str | None = None,
+        command_id: str | None = None,
+    ) -> Answer:
+        """What a `posthoc` rule let out may stay."""
+        command = commands.Acknowledge(output_id=output_id, actor=actor, actor_source=actor_source, note=note)
+        return self._verdict(command, command_id)
 
-        Args:
-            output_id: Which output.
-            content_hash: The hash that the worker is about to send.
-            worker: Who sends.
-        """
-        return self.do(
-            commands.Start(
-                output_id=output_id, content_hash=content_hash, actor=worker, missing_media=self._missing(output_id)
-            )
+    def flag(
+        self,
+        output_id: str,
+        *,
+        actor: str,
+        actor_source: ActorSource = "api",
+        reason_code: str | None = None,
+        note: str | None = None,
+        command_id: str | None = None,
+    ) -> Answer:
+        """Ask for the retraction of what a `posthoc` rule let out; a reason code is required, `other` needs a note."""
+        command = commands.Flag(
+            output_id=output_id, actor=actor, actor_source=actor_source, reason_code=reason_code, note=note
         )
+        return self._verdict(command, command_id)
 
-    def retry(self, output_id: str, content_hash: str, *, worker: str, operator: str | None = None) -> Answer:
-        """Begin to send again, under the same key, what is known not to have gone out.
-
-        Args:
-            output_id: Which output.
-            content_hash: The hash that the worker is about to send.
-            worker: Who sends.
-            operator: The person who asks for it: needed when an earlier attempt was uncertain.
-        """
-        refusal = None if operator is None else check_person(operator)
-        if refusal is not None:
-            return replace(refusal, output_id=output_id)
-        command = commands.Retry(
-            output_id=output_id,
-            content_hash=content_hash,
-            actor=worker,
-            operator=operator,
-            missing_media=self._missing(output_id),
-        )
-        return self.do(command)
-
-    def confirm(self, output_id: str, attempt: int, receipt: Receipt, *, worker: str) -> Answer:
-        """The platform has it; or, of a retraction, has it no more."""
-        return self.do(
-            commands.Confirm(
-                output_id=output_id, attempt=attempt, external_id=receipt.external_id, url=receipt.url, actor=worker
-            )
-        )
-
-    def fail(self, output_id: str, attempt: int, error: str, *, worker: str) -> Answer:
-        """It is certain that nothing went out; or, of a retraction, that it still stands."""
-        return self.do(commands.Fail(output_id=output_id, attempt=attempt, error=error, actor=worker))
-
-    def lose(self, output_id: str, attempt: int, error: str, *, worker: str) -> Answer:
-        """It may have gone out and may not."""
-        return self.do(commands.Lose(output_id=output_id, attempt=attempt, error=error, actor=worker))
-
-    def _missing(self, output_id: str) -> tuple[str, ...]:
-        # Before the lock is taken: media may be large. The content hash names them, so they are the same inside.
-        output = self.output(output_id)
-        media = () if output is None else output.content.media
-        return tuple(item.sha256 for item in media if stored_media(item.sha256, settings=self.manager.settings) is None)
+    def retract(
+        self,
+        output_id: str,
+        *,
+        actor: str,
+        note: str,
+        actor_source: ActorSource = "api",
+        command_id: str | None = None,
+    ) -> Answer:
+        """Have what was published taken back from its platform; the note says why."""
+        command = commands.Retract(output_id=output_id, actor=actor, actor_source=actor_source, note=note)
+        return self._verdict(command, command_id)
 
     def _verdict(self, command: Command, command_id: str | None) -> Answer:
         answer = self.do(command, command_id=command_id)

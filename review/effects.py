@@ -9,11 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from capture import derived_id
+from capture import Event, derived_id
 from capture.vocabulary import (
     PublicationConfirmed,
     PublicationFailed,
     PublicationLost,
+    PublicationRehearsed,
     PublicationResolved,
     PublicationRetracted,
     PublicationRetractionFailed,
@@ -21,6 +22,7 @@ from capture.vocabulary import (
     PublicationStarted,
     ReviewAcknowledged,
     ReviewApproved,
+    ReviewAutomationPaused,
     ReviewChangesRequested,
     ReviewClaimed,
     ReviewEdited,
@@ -37,6 +39,7 @@ from capture.vocabulary import (
 from review.commands import (
     Acknowledge,
     Approve,
+    AutoDecide,
     Claim,
     Command,
     Confirm,
@@ -46,6 +49,7 @@ from review.commands import (
     Flag,
     Lose,
     Open,
+    Rehearse,
     Reject,
     Release,
     RequestChanges,
@@ -58,6 +62,7 @@ from review.commands import (
     Withdraw,
 )
 from review.output import Output
+from review.policy.rules import BY_ITSELF
 
 
 def idempotency_key(output_id: str, revision: int, content_hash: str) -> str:
@@ -79,9 +84,19 @@ def opening(output: Output, command: Command) -> ReviewOpened:
     )
 
 
-def open_once(output: Output, command: Open, now: datetime) -> tuple[ReviewOpened, ...]:
-    """Each revision is opened once."""
-    return () if output.opened else (opening(output, command),)
+def open_once(output: Output, command: Open, now: datetime) -> tuple[Event, ...]:
+    """Each revision is opened once. What a rule rejects is rejected there at once."""
+    if output.opened:
+        return ()
+    rejected = (_rejected_by_rule(output, command),) if command.judgement.decides == "reject" else ()
+    return (opening(output, command), *rejected)
+
+
+def auto_decide(output: Output, command: AutoDecide, now: datetime) -> tuple[Event, ...]:
+    """What the rules say, under the name of the policy and its version."""
+    if command.judgement.decides == "reject":
+        return (_rejected_by_rule(output, command),)
+    return (ReviewApproved(**_revision(output), **_by_rule(command), needed=output.needed),)
 
 
 def show_once(output: Output, command: Show, now: datetime) -> tuple[ReviewShown, ...]:
@@ -144,9 +159,11 @@ def request_changes(output: Output, command: RequestChanges, now: datetime) -> t
     return (ReviewChangesRequested(**_revision(output), **_actor(command), reason_code=command.reason_code or ""),)
 
 
-def reject(output: Output, command: Reject, now: datetime) -> tuple[ReviewRejected]:
-    """Never to be published."""
-    return (ReviewRejected(**_revision(output), **_actor(command), reason_code=command.reason_code or ""),)
+def reject(output: Output, command: Reject, now: datetime) -> tuple[Event, ...]:
+    """Never to be published. A rule that would have approved it stands down for the identity."""
+    judged = command.judgement
+    paused = (_stood_down(output, command),) if judged.would_approve and not judged.stands_down else ()
+    return (*paused, ReviewRejected(**_revision(output), **_actor(command), reason_code=command.reason_code or ""))
 
 
 def revoke(output: Output, command: Revoke, now: datetime) -> tuple[ReviewRevoked]:
@@ -213,14 +230,27 @@ def resolve(output: Output, command: Resolve, now: datetime) -> tuple[Publicatio
     )
 
 
-def acknowledge(output: Output, command: Acknowledge, now: datetime) -> tuple[ReviewAcknowledged]:
-    """It may stay."""
+def acknowledge(output: Output, command: Acknowledge, now: datetime) -> tuple[ReviewAcknowledged, ...]:
+    """It may stay; once is enough."""
+    if output.acknowledged:
+        return ()
     return (ReviewAcknowledged(**_revision(output), **_actor(command)),)
 
 
-def flag(output: Output, command: Flag, now: datetime) -> tuple[ReviewFlagged]:
-    """It should not."""
-    return (ReviewFlagged(**_revision(output), **_actor(command), reason_code=command.reason_code or ""),)
+def flag(output: Output, command: Flag, now: datetime) -> tuple[Event, ...]:
+    """It should not; once is enough. The rule that let it out stands down for the identity."""
+    if output.flagged:
+        return ()
+    judged = command.judgement
+    paused = (_stood_down(output, command),) if judged.mode in BY_ITSELF and not judged.stands_down else ()
+    return (*paused, ReviewFlagged(**_revision(output), **_actor(command), reason_code=command.reason_code or ""))
+
+
+def rehearse(output: Output, command: Rehearse, now: datetime) -> tuple[PublicationRehearsed, ...]:
+    """Each revision is rehearsed once."""
+    if output.rehearsed == output.revision:
+        return ()
+    return (PublicationRehearsed(**_revision(output), publisher=output.publisher, worker=command.actor),)
 
 
 def retract(output: Output, command: Retract, now: datetime) -> tuple[PublicationRetractionStarted]:
@@ -244,6 +274,26 @@ def _revision(output: Output) -> dict[str, Any]:
 
 def _actor(command: Command) -> dict[str, Any]:
     return {"actor": command.actor, "actor_source": command.actor_source, "note": command.note}
+
+
+def _by_rule(command: Command) -> dict[str, Any]:
+    judged = command.judgement
+    return {"actor": judged.policy, "actor_source": "policy", "note": judged.because[:4_000] or None}
+
+
+def _rejected_by_rule(output: Output, command: Command) -> ReviewRejected:
+    return ReviewRejected(**_revision(output), **_by_rule(command), reason_code="other")
+
+
+def _stood_down(output: Output, command: Command) -> ReviewAutomationPaused:
+    return ReviewAutomationPaused(
+        actor=command.actor,
+        actor_source=command.actor_source,
+        policy=command.judgement.policy,
+        rule=command.judgement.rule,
+        identity=output.identity,
+        rejected=output.output_id,
+    )
 
 
 def _attempt(output: Output) -> dict[str, Any]:

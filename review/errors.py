@@ -35,6 +35,18 @@ class NotSent(CopydeskError):
     exit_code = 1
 
 
+class BadPolicy(CopydeskError):
+    """A policy can't be used: a key that is not known, or a value that can't be. The running policy stays.
+
+    Attributes:
+        line: Where in the file, from 1; None when the file as a whole can't be read.
+        key: What is wrong there, as `rule[2].approvals`; empty when that is not known.
+    """
+
+    code = "BAD_POLICY"
+    exit_code = 2
+
+
 class UnknownPublisher(CopydeskError):
     """A policy names a publisher that is not installed."""
 

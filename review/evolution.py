@@ -19,6 +19,7 @@ from capture.vocabulary import (
     PublicationConfirmed,
     PublicationFailed,
     PublicationLost,
+    PublicationRehearsed,
     PublicationResolved,
     PublicationRetracted,
     PublicationRetractionFailed,
@@ -41,6 +42,7 @@ from capture.vocabulary import (
 )
 from review.commands import SYSTEM
 from review.output import Attempt, Content, Early, Entry, Ignored, Lease, Output, Revision, State, Vote
+from review.policy.rules import BY_ITSELF
 from review.refusals import code_of_state
 
 OPEN_TO_ITS_AGENT = frozenset({State.PENDING, State.CHANGES_REQUESTED, State.APPROVED, State.PUBLISH_FAILED})
@@ -88,6 +90,7 @@ def opened(output: Output, event: ReviewOpened) -> Changes:
         "deadline": event.deadline,
         "publisher": event.publisher,
         "findings": event.findings,
+        "for_person": output.for_person or event.mode not in BY_ITSELF or bool(event.findings),
     }
 
 
@@ -188,7 +191,7 @@ def _applied(output: Output, changes: Changes, event: Any, recorded: Recorded[An
 def _who(event: Any, recorded: Recorded[Any]) -> str:
     if isinstance(event, Draft | OutputRevised | OutputWithdrawn):
         return recorded.agent_id
-    if isinstance(event, PublicationStarted):
+    if isinstance(event, PublicationStarted | PublicationRehearsed):
         return event.worker
     if isinstance(event, ReviewOpened):
         return event.policy
@@ -232,7 +235,7 @@ def _revised(output: Output, event: OutputRevised, recorded: Recorded[Any]) -> C
 
 
 def _edited(output: Output, event: ReviewEdited, recorded: Recorded[Any]) -> Changes:
-    return _new_content(output, event, event.actor, recorded, edited=True)
+    return {**_new_content(output, event, event.actor, recorded, edited=True), "for_person": True}
 
 
 def _approved(output: Output, event: ReviewApproved, recorded: Recorded[Any]) -> Changes:
@@ -244,12 +247,19 @@ def _approved(output: Output, event: ReviewApproved, recorded: Recorded[Any]) ->
     )
     votes, needed = (*output.votes, vote), max(output.needed, event.needed)
     state = State.APPROVED if len(votes) >= needed else output.state
-    return {"votes": votes, "needed": needed, "state": state, "lease": None}
+    by_person = output.for_person or not vote.by_rule
+    return {"votes": votes, "needed": needed, "state": state, "lease": None, "for_person": by_person}
 
 
 def _to(state: State) -> Callable[[Output, Any, Recorded[Any]], Changes]:
     def change(output: Output, event: Any, recorded: Recorded[Any]) -> Changes:  # noqa: ARG001 - as all of APPLIES
-        return {"state": state, "votes": (), "lease": None, "superseded_by": getattr(event, "superseded_by", None)}
+        return {
+            "state": state,
+            "votes": (),
+            "lease": None,
+            "superseded_by": getattr(event, "superseded_by", None),
+            "for_person": output.for_person or isinstance(event, ReviewChangesRequested | ReviewRevoked),
+        }
 
     return change
 
@@ -326,6 +336,7 @@ APPLIES: dict[type[Event], Callable[[Output, Any, Recorded[Any]], Changes]] = {
     ReviewAcknowledged: lambda *_: {"acknowledged": True},
     ReviewFlagged: lambda *_: {"flagged": True},
     PublicationStarted: _started,
+    PublicationRehearsed: lambda _, event, __: {"rehearsed": event.revision},
     PublicationConfirmed: _confirmed,
     PublicationFailed: _failed,
     PublicationLost: _lost,

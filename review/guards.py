@@ -12,12 +12,14 @@ from typing import Any
 from review.commands import (
     Acknowledge,
     Approve,
+    AutoDecide,
     Claim,
     Command,
     Edit,
     Expire,
     Flag,
     OfAttempt,
+    Rehearse,
     Reject,
     Release,
     RequestChanges,
@@ -27,7 +29,8 @@ from review.commands import (
     Supersede,
 )
 from review.output import Output
-from review.refusals import Refusal, ago, refuse, stale
+from review.policy.rules import BY_ITSELF, EVERYTHING
+from review.refusals import Refusal, ago, no_role, refuse, stale
 
 Verdict = Edit | Approve | RequestChanges | Reject
 
@@ -96,6 +99,27 @@ def is_a_new_voter(output: Output, command: Approve, now: datetime) -> Refusal |
         f"{command.actor} approved it {ago(given.at, now)}: {len(output.votes)} of {_needed(output, command)} votes",
         "it waits for somebody else",
     )
+
+
+def nobody_works_on_it(output: Output, command: AutoDecide, now: datetime) -> Refusal | None:
+    """Nobody has claimed it: what a person is looking at, that person decides."""
+    lease = output.lease_at(now)
+    if lease is None:
+        return None
+    return refuse(output, "LEASE", f"{lease.holder} works on it until {lease.expires_at:%H:%M:%S} UTC", "wait")
+
+
+def the_rules_decide_it(output: Output, command: AutoDecide, now: datetime) -> Refusal | None:
+    """A rule rejects it; or approves it, when it was taken up, and now, and no person has had a hand in it."""
+    judged = command.judgement
+    if judged.decides == "reject":
+        return None
+    if output.for_person or output.mode not in BY_ITSELF:
+        return refuse(output, "NOT_APPROVED", "it waits for a person, so a person decides", "wait for a verdict")
+    if judged.decides == "approve" and _needed(output, command) == 1:
+        return None
+    because = judged.because if judged.decides is None else f"{_needed(output, command)} approvals are needed"
+    return refuse(output, "NOT_APPROVED", because, "let a person decide")
 
 
 def nothing_was_found_in_it(output: Output, command: Approve | Start, now: datetime) -> Refusal | None:
@@ -169,6 +193,25 @@ def is_due(output: Output, command: Start, now: datetime) -> Refusal | None:
     return None
 
 
+def it_is_to_be_sent(output: Output, command: Start, now: datetime) -> Refusal | None:
+    """Neither when it was taken up nor now a rule asks for a dry run."""
+    if not _is_dry_run(output, command):
+        return None
+    return refuse(output, "DRY_RUN", "a rule asks for a dry run, so nothing is sent", "copydesk review policy show")
+
+
+def it_is_a_dry_run(output: Output, command: Rehearse, now: datetime) -> Refusal | None:
+    """When it was taken up, or now, a rule asks for a dry run."""
+    return None if _is_dry_run(output, command) else refuse(output, "STATE", "no rule asks for a dry run")
+
+
+def limits_are_kept(output: Output, command: Start, now: datetime) -> Refusal | None:
+    """No limit on how much is sent in a day, or how soon after the last, is reached."""
+    for finding in command.judgement.held:
+        return refuse(output, finding.code, finding.message, "it waits until the limit allows it")
+    return None
+
+
 def publication_is_not_stopped(output: Output, command: Start, now: datetime) -> Refusal | None:
     """Nobody has stopped publication for its agent or channel."""
     if command.stopped is None:
@@ -177,14 +220,16 @@ def publication_is_not_stopped(output: Output, command: Start, now: datetime) ->
 
 
 def enough_have_approved(output: Output, command: Start, now: datetime) -> Refusal | None:
-    """The live votes are as many as were needed when it was opened, and as many as are needed now."""
+    """The live votes are as many as were needed when it was opened, and now; a rule's counts while it would give it."""
     needed = _needed(output, command)
-    if len(output.votes) >= needed:
+    votes = sum(not vote.by_rule or command.judgement.decides == "approve" for vote in output.votes)
+    if votes >= needed:
         return None
     return refuse(
         output,
         "NOT_APPROVED",
-        f"{len(output.votes)} of {needed} approvals",
+        f"{votes} of {needed} approvals"
+        + (", since the rule that approved it no longer does" if votes < len(output.votes) else ""),
         "revoke the approval, then let as many people approve it",
     )
 
@@ -201,6 +246,8 @@ def media_are_whole(output: Output, command: Start, now: datetime) -> Refusal | 
 
 def a_machine_may_retry(output: Output, command: Retry, now: datetime) -> Refusal | None:
     """After an uncertain send only a person has it sent again."""
+    if command.operator is not None and not command.roles & EVERYTHING:
+        return no_role(output, command.operator, "have it sent again", sorted(EVERYTHING))
     if command.operator is not None or not any(
         attempt.was_uncertain for attempt in output.attempts if attempt.revision == output.revision
     ):
@@ -246,6 +293,10 @@ def is_posthoc(output: Output, command: Acknowledge | Flag, now: datetime) -> Re
     if output.mode == "posthoc":
         return None
     return refuse(output, "STATE", "it was reviewed before it was published", "an admin can retract it")
+
+
+def _is_dry_run(output: Output, command: Start) -> bool:
+    return "dry_run" in (output.mode, command.judgement.mode)
 
 
 def _needed(output: Output, command: Command) -> int:

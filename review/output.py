@@ -39,6 +39,9 @@ class State(StrEnum):
     RETRACTED = "retracted"
 
 
+BY_POLICY = "policy:"
+"""How the names begin under which rules decide; no person can have such a name."""
+
 FINAL = frozenset({State.REJECTED, State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED, State.RETRACTED})
 """States that no event leaves."""
 
@@ -128,6 +131,11 @@ class Vote(_Value):
     position: int
     at: datetime
     overrides_duplicate: str | None = None
+
+    @property
+    def by_rule(self) -> bool:
+        """True when a rule gave it."""
+        return self.actor.startswith(BY_POLICY)
 
 
 class Lease(_Value):
@@ -225,11 +233,13 @@ class Output(_Value):
         deadline: When it expires undecided.
         publisher: Who will publish it.
         findings: What a rule found in it when it was opened.
+        for_person: True once it was a person's to decide, or a person had a hand in it: no rule approves it any more.
         votes: The approvals of the present revision so far.
         lease: Who works on it.
         leases: How many claims there were: the last generation.
         shown_to: Who saw the present revision.
         attempts: The ledger.
+        rehearsed: The last revision of which everything was ready, and nothing was sent, under `dry_run`.
         published_at: When the platform had it.
         acknowledged: Looked at after the fact, under `posthoc`.
         flagged: A retraction was asked for, under `posthoc`.
@@ -266,11 +276,13 @@ class Output(_Value):
     deadline: datetime | None = None
     publisher: str = "folder"
     findings: tuple[Finding, ...] = ()
+    for_person: bool = False
     votes: tuple[Vote, ...] = ()
     lease: Lease | None = None
     leases: int = 0
     shown_to: tuple[str, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    rehearsed: int = 0
     published_at: datetime | None = None
     acknowledged: bool = False
     flagged: bool = False
@@ -314,6 +326,12 @@ class Output(_Value):
     def attempt(self) -> Attempt | None:
         """The newest attempt to publish."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def opened_at_position(self) -> int | None:
+        """The `review.opened` of the present revision; None before it."""
+        entries = (entry for entry in reversed(self.history) if entry.what == "review.opened")
+        return next((entry.position for entry in entries if entry.revision == self.revision), None)
 
     def lease_at(self, now: datetime) -> Lease | None:
         """The lease, unless it has run out."""

@@ -1,20 +1,27 @@
 """`agents_outputs`: every output as its events made it, a row each. Written by the projection runner alone.
 
 Its state is `review.states.evolve` and nothing else: one rule for what the desk decides on and what people read.
-`agents_output_counts` keeps how many outputs stand in each state, so that counting never scans.
+`agents_output_counts` keeps how many outputs stand in each state, so that counting never scans. `agents_output_dues`
+has a row for each output that something is due of without a person: to be taken up, to be decided by a rule, to expire.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from capture import Recorded
 from capture.vocabulary import Draft
 from projections import Integer, Key, Projector, Rows, Text, Timestamp, agents_table, folds, handles
+from review.commands import Expire
 from review.evolution import APPLIES
-from review.output import Output
-from review.states import evolve
+from review.output import Output, State
+from review.policy.rules import BY_ITSELF
+from review.states import MOVES, evolve
+
+MAY_EXPIRE = frozenset(state for state, command in MOVES if command is Expire)
+"""States in which the time of an output can be over."""
 
 
 class Outputs(Projector, version=1):
@@ -48,6 +55,13 @@ class Outputs(Projector, version=1):
         indexes=[("state", "submitted_at", "output_id"), ("submitted_at", "output_id")],
     )
     counts = agents_table("output_counts", Key("state"), Integer("outputs"))
+    dues = agents_table(
+        "output_dues",
+        Key("output_id"),
+        Text("awaits"),
+        Timestamp("expires_at"),
+        indexes=[("awaits", "output_id"), ("expires_at", "output_id")],
+    )
 
     @handles(Draft, *APPLIES)
     @folds(key="output_id", value=Output)
@@ -84,10 +98,30 @@ class Outputs(Projector, version=1):
         }
 
     def changed(self, before: Output | None, after: Output | None, rows: Rows) -> None:
-        """An output that goes from one state to another is counted there and no more here."""
+        """An output is counted in its state and in no other, and what is due of it is kept."""
+        due, was_due = _due(after), _due(before)
+        if due != was_due and after is not None:
+            if due is None:
+                rows[self.dues].delete(output_id=after.output_id)
+            else:
+                rows[self.dues].upsert(output_id=after.output_id, awaits=due[0], expires_at=due[1])
         left, entered = (None if output is None else output.state.value for output in (before, after))
         if left != entered:
             if left is not None:
                 rows[self.counts].at(state=left).add(outputs=-1)
             if entered is not None:
                 rows[self.counts].at(state=entered).add(outputs=1)
+
+
+def _due(output: Output | None) -> tuple[str | None, datetime | None] | None:
+    """What an output awaits of a machine, and when its time is over; None when there is neither."""
+    if output is None or not output.drafted:
+        return None
+    awaits = None
+    if output.state is State.PENDING and not output.opened:
+        awaits = "opening"
+    elif output.state is State.PENDING and output.mode in BY_ITSELF and not output.for_person:
+        awaits = "rule"
+    ends = [limit for limit in (output.not_after, output.deadline) if limit is not None]
+    expires = min(ends) if ends and output.state in MAY_EXPIRE else None
+    return (awaits, expires) if awaits or expires else None

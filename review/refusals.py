@@ -6,6 +6,7 @@ late (3), a rule (4), an unknown output (5) and a send that nobody knows the fat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -28,6 +29,7 @@ EXIT_CODES: Final = MappingProxyType(
         "SELF": 4,
         "NOT_APPROVED": 4,
         "NOT_DUE": 4,
+        "DRY_RUN": 4,
         "LIMIT": 4,
         "DENIED": 4,
         "STOPPED": 4,
@@ -126,6 +128,16 @@ class Refusal:
 def refuse(output: Output, code: str, message: str, hint: str = "") -> Refusal:
     """A refusal about this output as it is."""
     return Refusal(code, message, hint, output.output_id, output.state, output.content_hash)
+
+
+def no_role(output: Output, actor: str, wanted: str, roles: Sequence[str]) -> Refusal:
+    """The policy does not let this person do that."""
+    return refuse(
+        output,
+        "ROLE",
+        f"{actor} may not {wanted}: that takes the role {' or '.join(roles)}",
+        "ask somebody who has it, or have the policy changed",
+    )
 
 
 def not_found(output_id: str) -> Refusal:

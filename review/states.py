@@ -12,7 +12,11 @@ Rules that hold across the table:
 
 - An approval is of one output, one revision, one hash. Any new content is a new revision, `pending`, without votes.
 - The first event of the desk on each revision is `review.opened`: under which policy, how many approvals. `decide`
-  puts it before whatever the first command appends. It never lowers the approvals needed.
+  puts it before whatever the first command appends. It never lowers the approvals needed. What a rule denies is
+  rejected there.
+- A rule approves only what was never a person's to decide, under its mode when it was opened and now; and its vote
+  counts only as long as it would give it again.
+- Who may ask is looked at before what is asked: a policy names reviewers and admins, else everybody is both.
 - Time alone changes nothing. A deadline that has passed keeps an output from being sent; `Expire` closes it. Silence
   never approves.
 - `publishing` is left by what the worker knows: published, known not to have gone out, or `uncertain`. From
@@ -22,7 +26,7 @@ Rules that hold across the table:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -33,6 +37,7 @@ from review import effects
 from review.commands import (
     Acknowledge,
     Approve,
+    AutoDecide,
     Claim,
     Command,
     Confirm,
@@ -42,6 +47,7 @@ from review.commands import (
     Flag,
     Lose,
     Open,
+    Rehearse,
     Reject,
     Release,
     RequestChanges,
@@ -68,25 +74,31 @@ from review.guards import (
     is_not_an_author,
     is_posthoc,
     is_the_owner,
+    it_is_a_dry_run,
+    it_is_to_be_sent,
     it_was_sent_from_here,
     its_time_is_over,
     lease_is_free_or_own,
     lease_is_not_lost,
     lease_is_own,
+    limits_are_kept,
     media_are_whole,
+    nobody_works_on_it,
     nothing_was_found_in_it,
     publication_is_not_stopped,
     the_other_is_newer,
+    the_rules_decide_it,
 )
 from review.output import Output, State
-from review.refusals import Refusal, not_found, wrong_state
+from review.policy.rules import EVERYTHING, Role
+from review.refusals import Refusal, no_role, not_found, refuse, wrong_state
 
 PENDING, CHANGES_REQUESTED, APPROVED = State.PENDING, State.CHANGES_REQUESTED, State.APPROVED
 PUBLISHING, UNCERTAIN, PUBLISH_FAILED = State.PUBLISHING, State.UNCERTAIN, State.PUBLISH_FAILED
 PUBLISHED, RETRACTING, RETRACTED = State.PUBLISHED, State.RETRACTING, State.RETRACTED
 REJECTED, EXPIRED, WITHDRAWN, SUPERSEDED = State.REJECTED, State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED
 
-Role = Literal["reviewer", "admin", "worker", "operator", "system"]
+Who = Literal["reviewer", "admin", "worker", "operator", "system", "rule"]
 Guard = Callable[[Output, Any, datetime], Refusal | None]
 Effect = Callable[[Output, Any, datetime], tuple[Event, ...]]
 
@@ -102,23 +114,25 @@ class Move:
         to: The states that it may lead to.
     """
 
-    who: Role
+    who: Who
     guards: tuple[Guard, ...]
     then: Effect
     to: tuple[State, ...]
 
 
 _SEEN = (content_is_current, lease_is_not_lost)
-_TO_SEND = (
-    content_is_current,
+_READY = (
     is_due,
     publication_is_not_stopped,
     enough_have_approved,
     nothing_was_found_in_it,
+    limits_are_kept,
     media_are_whole,
 )
+_TO_SEND = (content_is_current, it_is_to_be_sent, *_READY)
 
-_OPEN = Move("system", (), effects.open_once, (PENDING,))
+_OPEN = Move("system", (), effects.open_once, (PENDING, REJECTED))
+_AUTO = Move("rule", (nobody_works_on_it, the_rules_decide_it), effects.auto_decide, (APPROVED, REJECTED))
 _SHOW = Move("reviewer", (), effects.show_once, (PENDING,))
 _CLAIM = Move("reviewer", (lease_is_free_or_own,), effects.claim, (PENDING,))
 _RELEASE = Move("reviewer", (lease_is_own,), effects.release, (PENDING,))
@@ -136,6 +150,7 @@ _EXPIRE = Move("system", (its_time_is_over,), effects.expire, (EXPIRED,))
 _WITHDRAW = Move("admin", (a_note_is_given,), effects.withdraw, (WITHDRAWN,))
 _SUPERSEDE = Move("system", (is_the_owner, the_other_is_newer), effects.supersede, (SUPERSEDED,))
 _START = Move("worker", _TO_SEND, effects.start, (PUBLISHING,))
+_REHEARSE = Move("worker", (content_is_current, it_is_a_dry_run, *_READY), effects.rehearse, (APPROVED,))
 _RETRY = Move("worker", (a_machine_may_retry, *_TO_SEND), effects.start, (PUBLISHING,))
 _CONFIRM = Move("worker", (attempt_is_current,), effects.confirm, (PUBLISHED,))
 _FAIL = Move("worker", (attempt_is_current,), effects.fail, (PUBLISH_FAILED,))
@@ -155,6 +170,7 @@ _NOT_RETRACTED = Move("worker", (attempt_is_current,), effects.fail_retraction, 
 MOVES: Final = MappingProxyType(
     {
         (PENDING, Open): _OPEN,
+        (PENDING, AutoDecide): _AUTO,
         (PENDING, Show): _SHOW,
         (PENDING, Claim): _CLAIM,
         (PENDING, Release): _RELEASE,
@@ -174,6 +190,7 @@ MOVES: Final = MappingProxyType(
         (APPROVED, Withdraw): _WITHDRAW,
         (APPROVED, Supersede): _SUPERSEDE,
         (APPROVED, Start): _START,
+        (APPROVED, Rehearse): _REHEARSE,
         (PUBLISHING, Confirm): _CONFIRM,
         (PUBLISHING, Fail): _FAIL,
         (PUBLISHING, Lose): _LOSE,
@@ -214,12 +231,30 @@ def decide(output: Output | None, command: Command, now: datetime) -> tuple[Even
     move = MOVES.get((output.state, type(command)))
     if move is None:
         return wrong_state(output, wish(command), now)
+    if command.by_person and not command.roles & _ROLES[move.who]:
+        return no_role(output, command.actor, wish(command), sorted(_ROLES[move.who]))
+    if first and command.judgement.decides == "reject" and not isinstance(command, AutoDecide):
+        # The desk opens it all the same, which rejects it: see `Decider`. The command itself does nothing.
+        return refuse(output, "DENIED", f"{command.judgement.policy} rejects it: {command.judgement.because}")
     for guard in move.guards:
         refusal = guard(output, command, now)
         if refusal is not None:
             return refusal
     events = move.then(output, command, now)
     return (*first, *events) if events else ()
+
+
+_ROLES: Final[Mapping[Who, frozenset[Role]]] = MappingProxyType(
+    {
+        "reviewer": frozenset({"reviewer"}),
+        "admin": frozenset({"admin"}),
+        "operator": EVERYTHING,
+        "worker": frozenset(),
+        "system": frozenset(),
+        "rule": frozenset(),
+    }
+)
+"""Which role of a policy lets a person do what the table gives to whom."""
 
 
 def wish(command: Command) -> str:

@@ -1,16 +1,22 @@
-"""The desk's own two tables: which approvals are complete, and what was tried to publish.
+"""The desk's own tables: which approvals are complete, what was tried to publish, and what outputs say.
 
-They change in the transaction of the event that changes them, and nobody else writes them. Both can be checked against
+They change in the transaction of the event that changes them, and nobody else writes them. All can be checked against
 the log. `agents_approvals` is what the database itself asks before it takes a `publication.started`.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from capture import DatabaseManager, EventLog, Transaction, tables
+from capture.vocabulary import ReviewApproved
+from review import repeats
 from review.output import Attempt, Output, State
+from review.policy.limits import Start
+from review.policy.rules import Subject
 from review.states import evolve
 
 APPROVED_STATES = frozenset(
@@ -28,7 +34,7 @@ APPROVED_STATES = frozenset(
 
 
 def keep(transaction: Transaction, before: Output, after: Output, position: int) -> None:
-    """Bring both tables in line with an output that has changed.
+    """Bring the tables in line with an output that has changed.
 
     Args:
         transaction: The decision's.
@@ -37,21 +43,46 @@ def keep(transaction: Transaction, before: Output, after: Output, position: int)
         position: The event that changed it.
     """
     _keep_approvals(transaction, before, after, position)
+    opened = after.opened and not (before.opened and before.revision == after.revision)
+    if opened and after.opened_at_position is not None and after.updated_at is not None:
+        repeats.opened(transaction, after, after.opened_at_position, after.updated_at)
     known = {attempt.number: attempt for attempt in before.attempts}
     for attempt in after.attempts:
         if known.get(attempt.number) != attempt:
             _keep_attempt(transaction, after, attempt, position)
+            if attempt.number not in known:
+                repeats.sent(transaction, after, attempt.started_at)
+
+
+def starts(transaction: Transaction, since: datetime) -> tuple[Start, ...]:
+    """The sends since a moment that are not known to have failed: what limits count.
+
+    Args:
+        transaction: The decision's.
+        since: From when on.
+    """
+    sent = tables.publications
+    query = sa.select(
+        sent.c.channel, sent.c.kind, sent.c.identity, sent.c.target_url, sent.c.agent_id, sent.c.started_at
+    ).where(sent.c.started_at >= since, sent.c.state != "failed")
+    return tuple(
+        Start(
+            Subject(row.channel or "", row.kind or "", row.identity or "", row.target_url or "", row.agent_id or ""),
+            row.started_at,
+        )
+        for row in transaction.connection.execute(query)
+    )
 
 
 def restore(manager: DatabaseManager) -> int:
-    """Make both tables again from the log, for every output that was ever approved: after a trusted import.
+    """Make the tables again from the log, for every output that the desk ever took up: after a trusted import.
 
     Returns:
         How many outputs that were.
     """
     log = EventLog(manager)
-    approved = {fact.stream_id for fact in log.read(types=["review.approved"])}
-    for stream in sorted(approved):
+    taken_up = {fact.stream_id for fact in log.read(types=["review.opened", "review.approved"])}
+    for stream in sorted(taken_up):
         with manager.transaction(durable=True) as transaction:
             before: Output | None = None
             for fact in log.read(stream=stream):
@@ -59,7 +90,7 @@ def restore(manager: DatabaseManager) -> int:
                 if before is not None and after is not None:
                     keep(transaction, before, after, fact.position)
                 before = after
-    return len(approved)
+    return len(taken_up)
 
 
 def _keep_approvals(transaction: Transaction, before: Output, after: Output, position: int) -> None:
@@ -69,6 +100,8 @@ def _keep_approvals(transaction: Transaction, before: Output, after: Output, pos
     approved = after.state in APPROVED_STATES and len(after.votes) >= after.needed
     if approved and before.state in APPROVED_STATES and before.revision == after.revision:
         return  # as it goes on from approved to published: its approval stands
+    if not approved and not any(entry.what == ReviewApproved.event_type for entry in before.history):
+        return  # there never was one to take back
     others = sa.not_(present) if approved else sa.true()
     transaction.connection.execute(
         sa.update(approvals)
@@ -121,5 +154,10 @@ def _keep_attempt(transaction: Transaction, output: Output, attempt: Attempt, po
                 worker=attempt.worker,
                 started_position=attempt.started_position,
                 started_at=attempt.started_at,
+                channel=output.channel,
+                kind=output.kind,
+                identity=output.identity,
+                target_url=output.content.target_url,
+                agent_id=output.agent_id,
             )
         )

@@ -157,9 +157,34 @@ publications = Table(
     Column("finished_position", Position),
     Column("external_id", Text),
     Column("url", Text),
+    Column("channel", Text),
+    Column("kind", Text),
+    Column("identity", Text),
+    Column("target_url", Text),
+    Column("agent_id", Text),
     PrimaryKeyConstraint("output_id", "revision", "content_hash", "attempt"),
+    Index("agents_publications_started", "started_at"),
 )
-"""One row a send; `state` is publishing, published, failed or uncertain. Written by the desk alone."""
+"""One row a send; `state` is publishing, published, failed or uncertain. Written by the desk alone.
+
+From `channel` on it says what a policy's rules look at, so that daily limits and intervals are counted here.
+"""
+
+repeats = Table(
+    "agents_repeats",
+    metadata,
+    Column("saying", Text, nullable=False),
+    Column("output_id", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("position", Position, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("sent_at", UtcTime),
+    PrimaryKeyConstraint("saying", "output_id", "revision"),
+)
+"""What each output says, as digests, from when the desk took it up: so that a duplicate is found by an index.
+
+Written by the desk alone. A row of an output that goes nowhere any more is removed when it is met.
+"""
 
 LOG_TABLES = frozenset({"agents_events", "agents_head", "agents_approvals", "agents_publications"})
 """What no connection of copydesk may drop or alter outside of a migration."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from capture.vocabulary.actions import ActionPerformed
 from capture.vocabulary.breadcrumbs import BreadcrumbLeft
 from capture.vocabulary.capture import CaptureGapped
-from capture.vocabulary.content_hash import content_hash, hash_parts, kind_of
+from capture.vocabulary.content_hash import canonical_json, content_hash, hash_parts, kind_of
 from capture.vocabulary.contracts import ContractAmended, ContractAssigned, ContractCompleted, ContractOpened
 from capture.vocabulary.coordination import CoordinationRequested, CoordinationResolved
 from capture.vocabulary.drafts import ActionProposed, CommentDrafted, Draft, Media, MessageDrafted, SocialPostDrafted
@@ -120,6 +120,7 @@ __all__ = [
     "TaskDiscovered",
     "ToolCalled",
     "TransactionRecorded",
+    "canonical_json",
     "content_hash",
     "hash_parts",
     "kind_of",

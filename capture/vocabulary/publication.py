@@ -102,4 +102,4 @@ class PublicationStopped(_OfAllPublication, type="publication.stopped", version=
 
 
 class PublicationResumed(_OfAllPublication, type="publication.resumed", version=1, stream="desk"):
-    """A person let publication go on, where exactly this had been stopped."""
+    """A person let publication go on: of this agent, on this channel, or all of it."""

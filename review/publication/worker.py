@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from capture import CopydeskError
+from review.automation.sweeper import lost_send
 from review.decider import Answer
 from review.desk import ReviewDesk
 from review.errors import NotSent
@@ -29,9 +30,6 @@ from review.publication.installed import installed
 from review.publication.publisher import Publisher, Receipt
 from review.queue import Listed, list_outputs
 from review.refusals import Accepted, Refusal, refuse
-
-LOST_AFTER = timedelta(minutes=10)
-"""How long an output may be `publishing` before its worker counts as dead."""
 
 PAUSES = (timedelta(), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
 """How long to wait after the first, second … failed attempt in a row; the last one repeats."""
@@ -142,7 +140,15 @@ class PublishingWorker:
         else:
             # The row may be old: the desk looks at the stream, and refuses if the content is another by now.
             answer = self.desk.start(row.output_id, row.content_hash, worker=self.name)
+            if isinstance(answer, Refusal) and answer.code == "DRY_RUN":
+                return self._rehearsed(row)
         return self._sent(publisher, answer.output) if isinstance(answer, Accepted) else _outcome(answer)
+
+    def _rehearsed(self, row: Listed) -> Outcome:
+        answer = self.desk.rehearse(row.output_id, row.content_hash, worker=self.name)
+        if isinstance(answer, Refusal):
+            return _outcome(answer)
+        return Outcome(row.output_id, answer.state, None, "DRY_RUN", "everything is ready; a rule says: send nothing")
 
     def _retried(self, row: Listed) -> Answer:
         output = self.desk.output(row.output_id)
@@ -194,14 +200,13 @@ class PublishingWorker:
         return Outcome(output.output_id, answer.state, None, "UNCERTAIN", words)
 
     def _swept(self, row: Listed) -> Outcome | None:
-        output = self.desk.output(row.output_id)
-        if output is None or output.state is not State.PUBLISHING or output.attempt is None:
+        answer = lost_send(self.desk, row.output_id, worker=self.name)
+        if answer is None:
             return None
-        if self.desk.now() < output.attempt.started_at + LOST_AFTER:
-            return None
-        silent = f"the worker {output.attempt.worker} began to send and was not heard of again"
-        lost = self._lost(output, output.attempt, silent)
-        return self._found(row) or lost
+        if isinstance(answer, Refusal):
+            return _outcome(answer)
+        message = answer.output.attempts[-1].error or ""
+        return self._found(row) or Outcome(row.output_id, answer.state, None, "UNCERTAIN", message)
 
     def _found(self, row: Listed) -> Outcome | None:
         output = self.desk.output(row.output_id)

@@ -14,8 +14,9 @@ import pytest
 from capture import EventLog
 from capture.vocabulary import ActionProposed, Media, OutputRevised, SocialPostDrafted, content_hash
 from review import Accepted, Output, PublishingWorker, Receipt, ReviewDesk
+from review.automation.sweeper import LOST_AFTER
 from review.commands import Approve
-from review.publication.worker import LOST_AFTER, Outcome
+from review.publication.worker import Outcome
 from review.publishers.folder import FolderPublisher
 from review.queue import Listed
 from tests.fixtures.platform import (

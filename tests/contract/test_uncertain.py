@@ -10,8 +10,9 @@ import pytest
 from capture import CopydeskError
 from capture.vocabulary import content_hash
 from review import Accepted, PublishingWorker, Receipt, ReviewDesk
+from review.automation.sweeper import LOST_AFTER
 from review.errors import NotSent
-from review.publication.worker import LOST_AFTER, PAUSES
+from review.publication.worker import PAUSES
 from tests.fixtures.platform import Clock, Platform, approved, raises, state
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from capture.database.manager import DatabaseManager
     from capture.database.transaction import Transaction
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """All revisions, oldest first."""
 
 VERSION_TABLE = "agents_schema_version"

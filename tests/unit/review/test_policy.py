@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from capture import BadSetting, Settings
 from capture.vocabulary import CommentDrafted, SocialPostDrafted
-from review.policy.file import in_force
 from review.policy.rules import REASONS, Match, Policy, Rule
 from review.policy.verdict import judge
 from review.testing import NOON, Story
@@ -67,13 +64,3 @@ def test_the_version_is_the_hash_of_the_text() -> None:
     """Another text is another version; the label names both, as every automatic verdict does."""
     assert Policy("house", text="a").version != Policy("house", text="b").version
     assert Policy("house", text="a").label == "policy:house@ca978112ca1b"
-
-
-def test_a_policy_file_is_not_passed_over(tmp_path: Path) -> None:
-    """A policy file that this version does not read is an error, never silently no policy."""
-    file = tmp_path / "house.toml"
-    settings = Settings.from_environment({"COPYDESK_POLICY": str(file)})
-    assert in_force(settings) == Policy()
-    file.write_text('name = "house"')
-    with pytest.raises(BadSetting, match=r"house\.toml"):
-        in_force(settings)

@@ -13,6 +13,7 @@ from review.commands import (
     ALL,
     Acknowledge,
     Approve,
+    AutoDecide,
     Claim,
     Command,
     Confirm,
@@ -22,6 +23,7 @@ from review.commands import (
     Flag,
     Lose,
     Open,
+    Rehearse,
     Reject,
     Release,
     RequestChanges,
@@ -41,11 +43,13 @@ from review.states import MOVES, decide, evolve
 from review.testing import NOON, Story, recorded
 
 DEADLINE = NOON + timedelta(hours=1)
-POSTHOC = Judgement(mode="posthoc")  # type: ignore[arg-type] # the mode comes with the policy file; the table knows it
+POSTHOC = Judgement(mode="posthoc", decides="approve", would_approve=True, rule="0" * 64)
+DRY_RUN = Judgement(mode="dry_run")
 
 # Written down by hand from the documented table, not from the code: where each command leads from each state.
 LEADS_TO = {
     ("pending", Open): "pending",
+    ("pending", AutoDecide): "approved",
     ("pending", Show): "pending",
     ("pending", Claim): "pending",
     ("pending", Release): "pending",
@@ -65,6 +69,7 @@ LEADS_TO = {
     ("approved", Withdraw): "withdrawn",
     ("approved", Supersede): "superseded",
     ("approved", Start): "publishing",
+    ("approved", Rehearse): "approved",
     ("publishing", Confirm): "published",
     ("publishing", Fail): "publish_failed",
     ("publishing", Lose): "uncertain",
@@ -125,6 +130,7 @@ def asked(command: type[Command], output: Output, actor: str = "ana") -> Command
     attempt = {**common, "attempt": len(output.attempts)}
     made: dict[type[Command], Command] = {
         Open: Open(**common),
+        AutoDecide: AutoDecide(**common),
         Show: Show(**common),
         Claim: Claim(**common),
         Release: Release(**common),
@@ -137,6 +143,7 @@ def asked(command: type[Command], output: Output, actor: str = "ana") -> Command
         Withdraw: Withdraw(**common, note="no longer true"),
         Supersede: Supersede(**common, superseded_by="o2", agent_id=output.agent_id, drafted_at=99),
         Start: Start(**seen),
+        Rehearse: Rehearse(**{**seen, "judgement": DRY_RUN}),
         Retry: Retry(**seen),
         Confirm: Confirm(**attempt, external_id="42"),
         Fail: Fail(**attempt, error="refused"),

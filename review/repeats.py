@@ -1,0 +1,117 @@
+"""Which other output says the same: `agents_repeats`, kept with the decisions that open and start outputs.
+
+Of two outputs that say the same, the one that the desk took up first comes first; what was sent counts whatever the
+order. So of two that wait, exactly one is the duplicate.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from capture import Decision, Transaction, tables
+from review.evolution import evolve
+from review.output import FINAL, Output, State
+from review.policy.limits import Earlier, sayings
+
+_repeats = tables.repeats
+_PAGE = 50
+_WAITING = frozenset({State.PENDING, State.APPROVED, State.PUBLISH_FAILED})
+_SENT = frozenset({"publishing", "published", "uncertain"})
+
+
+def opened(transaction: Transaction, output: Output, position: int, at: datetime) -> None:
+    """Keep what a revision says, from when it was opened.
+
+    Args:
+        transaction: The decision's.
+        output: The output, opened.
+        position: Its `review.opened`.
+        at: When that was recorded.
+    """
+    dialect = postgresql if transaction.manager.backend.name == "postgresql" else sqlite
+    rows = [
+        {
+            "saying": saying,
+            "output_id": output.output_id,
+            "revision": output.revision,
+            "position": position,
+            "opened_at": at,
+            "sent_at": None,
+        }
+        for saying in sayings(output)
+    ]
+    transaction.connection.execute(dialect.insert(_repeats).values(rows).on_conflict_do_nothing())
+
+
+def sent(transaction: Transaction, output: Output, at: datetime) -> None:
+    """Keep that a revision began to be sent."""
+    transaction.connection.execute(
+        sa.update(_repeats)
+        .where(
+            _repeats.c.saying.in_(sayings(output)),
+            _repeats.c.output_id == output.output_id,
+            _repeats.c.revision == output.revision,
+        )
+        .values(sent_at=at)
+    )
+
+
+def find(decision: Decision, output: Output, since: datetime) -> tuple[Earlier, ...]:
+    """The newest other output that says the same, if there is one; its stream decides whether it counts.
+
+    Args:
+        decision: Under the log's lock.
+        output: The output in question.
+        since: What was taken up and sent before this does not count.
+    """
+    connection = decision.transaction.connection
+    mine = output.opened_at_position
+    before = sa.true() if mine is None else _repeats.c.position < mine
+    newest = sa.func.coalesce(_repeats.c.sent_at, _repeats.c.opened_at)
+    query = (
+        sa.select(
+            _repeats.c.saying, _repeats.c.output_id, _repeats.c.revision, _repeats.c.position, _repeats.c.opened_at
+        )
+        .where(
+            _repeats.c.saying.in_(sayings(output)),
+            _repeats.c.output_id != output.output_id,
+            sa.or_(sa.and_(before, _repeats.c.opened_at >= since), _repeats.c.sent_at >= since),
+        )
+        .order_by(newest.desc(), _repeats.c.position.desc())
+        .limit(_PAGE)
+    )
+    while rows := connection.execute(query).all():
+        gone = []
+        for row in rows:
+            other = _folded(decision, row.output_id)
+            if other is None or other.state in FINAL or other.revision != row.revision:
+                gone.append(row)
+                continue
+            starts = [attempt.started_at for attempt in other.attempts if attempt.state in _SENT]
+            if starts and max(starts) >= since:
+                return (Earlier(other.output_id, max(starts)),)
+            if other.state in _WAITING and row.opened_at >= since and (mine is None or row.position < mine):
+                return (Earlier(other.output_id, row.opened_at),)
+        if not gone:
+            return ()
+        for row in gone:
+            connection.execute(
+                sa.delete(_repeats).where(
+                    _repeats.c.saying == row.saying,
+                    _repeats.c.output_id == row.output_id,
+                    _repeats.c.revision == row.revision,
+                )
+            )
+    return ()
+
+
+def _folded(decision: Decision, output_id: str) -> Output | None:
+    output: Output | None = None
+    fact: Any
+    for fact in decision.read(stream=f"output-{output_id}"):
+        output = evolve(output, fact)
+    return output
