@@ -21,7 +21,7 @@ from capture.events.strict_json import read_object
 MAX_DEPTH = 40
 """The deepest nesting that is kept; what lies deeper is shown as text. A payload may have 64 levels in all."""
 
-MAX_VALUES = 100_000
+MAX_VALUES = 50_000
 """The most values that are looked at: a list that holds itself twice has no end, and the agent waits for this."""
 
 MAX_BITS = 1_000
@@ -76,7 +76,7 @@ class _Reader:
         except Exception:  # noqa: BLE001 - any object can come from an agent, and whatever it is asked may do anything
             return as_text(_shown(value), self._longest)
 
-    def _read(self, value: object, depth: int) -> JsonValue:  # noqa: PLR0911 - one way out a kind of value
+    def _read(self, value: object, depth: int) -> JsonValue:  # noqa: PLR0911, PLR0912 - one way out a kind of value
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, Enum):
@@ -91,7 +91,9 @@ class _Reader:
             return plain if isfinite(plain) else {"inf": "Infinity", "-inf": "-Infinity"}.get(str(plain), "NaN")
         if isinstance(value, bytes | bytearray | memoryview):
             return self._bytes(bytes(value))
-        if isinstance(value, UUID | Decimal | PurePath | date | time):
+        if isinstance(value, date | time):
+            return value.isoformat()
+        if isinstance(value, UUID | Decimal | PurePath):
             return as_text(str(value), self._longest)
         if depth >= MAX_DEPTH or self._left < 0:
             return as_text(_shown(value), self._longest)
@@ -133,7 +135,13 @@ def _is_opened(name: str, value: Mapping[object, object]) -> bool:
 
 
 def _shown(value: object) -> str:
+    kind = type(value).__name__
     try:
+        # Their own text would be that of all they hold, without an end where they hold the same thing many times.
+        if isinstance(value, Mapping | list | tuple | set | frozenset | deque):
+            return f"<{kind} of {len(value):,} values>"
+        if isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
+            return f"<{kind}>"
         return f"{value!r:.{_SHOWN}}"
     except Exception:  # noqa: BLE001 - see `_Reader.read`
-        return f"<{type(value).__name__}>"
+        return f"<{kind}>"

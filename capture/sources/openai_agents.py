@@ -119,14 +119,14 @@ class CaptureTracingProcessor(TracingProcessor):
         """Nothing is held back: the writer has it all; `capture.flush` waits for the database."""
 
     def _generation(self, span: Span[GenerationSpanData], data: GenerationSpanData) -> None:
-        answers = [item for answer in data.output or () for item in _items(answer)]
+        answers = _listed(data.output)
         self._model(
             span,
             provider=_provider(data),
             model=data.model,
-            messages=[*(data.input or ()), *answers],
+            messages=[*_listed(data.input), *(item for answer in answers for item in _items(answer))],
             usage=data.usage,
-            finish_reasons=[reason for answer in data.output or () if (reason := _reason(answer))],
+            finish_reasons=[reason for answer in answers if (reason := _reason(answer))],
         )
 
     def _response(self, span: Span[ResponseSpanData], data: ResponseSpanData) -> None:
@@ -137,7 +137,7 @@ class CaptureTracingProcessor(TracingProcessor):
         if isinstance(data.input, str):
             messages.append({"role": "user", "content": data.input})
         else:
-            messages += data.input or ()
+            messages += _listed(data.input)
         messages += response.output if response is not None else ()
         reason = (
             _reason(response.model_dump(include={"status", "incomplete_details"})) if response is not None else None
@@ -178,13 +178,21 @@ class CaptureTracingProcessor(TracingProcessor):
         )
 
 
-def _items(answer: Mapping[str, Any]) -> Sequence[object]:
+def _listed(said: object) -> Sequence[object]:
+    if said is None:
+        return ()
+    return said if isinstance(said, list | tuple) else [said]
+
+
+def _items(answer: object) -> Sequence[object]:
     # A stream of a chat model is traced as one whole response.
-    output = answer.get("output")
-    return output if answer.get("object") == "response" and isinstance(output, list) else [answer]
+    whole = isinstance(answer, Mapping) and answer.get("object") == "response"
+    return _listed(answer["output"]) if whole and "output" in answer else [answer]
 
 
-def _reason(answer: Mapping[str, Any]) -> object:
+def _reason(answer: object) -> object:
+    if not isinstance(answer, Mapping):
+        return None
     details = answer.get("incomplete_details")
     cut_short = details.get("reason") if isinstance(details, Mapping) else None
     return cut_short or answer.get("finish_reason") or answer.get("status")

@@ -8,7 +8,8 @@ import sys
 
 import capture
 
-HEAVY = ("sqlalchemy", "alembic", "rich", "typer", "tenacity", "psycopg", "filelock")
+FRAMEWORKS = ("langchain_core", "agents", "opentelemetry", "pydantic_ai")
+HEAVY = ("sqlalchemy", "alembic", "rich", "typer", "tenacity", "psycopg", "filelock", *FRAMEWORKS)
 
 
 def modules_after(code: str) -> set[str]:
