@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 
 import psycopg
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from capture.database import retry
 from capture.database.backends import sqlite
@@ -117,3 +120,37 @@ def test_a_file_that_another_process_holds_is_busy(
             assert other.execute_query("SELECT epoch FROM agents_head") == [{"epoch": 1}]
         other.execute_write("UPDATE agents_head SET epoch = epoch + 1")
         assert one.execute_query("SELECT epoch FROM agents_head") == [{"epoch": 3}]
+
+
+def test_a_file_that_was_opened_for_reading_only_is_opened_again(make_database: MakeDatabase) -> None:
+    """Only SQLite falls back to reading where an open for writing fails: the next transaction has a new connection."""
+    url = make_database("sqlite")
+    with DatabaseManager(url) as manager:
+        manager.execute_write("CREATE TABLE modules_test_notes (id INTEGER PRIMARY KEY)")
+    opened: list[bool] = []
+
+    def open_once_for_reading(
+        _dialect: object, _entry: object, _arguments: object, options: dict[str, object]
+    ) -> object:
+        opened.append(True)
+        if len(opened) > 1:
+            return None  # as usual
+        path = url.removeprefix("sqlite:///")
+        return sqlite3.connect(f"file:{path}?mode=ro", uri=True, **options)  # type: ignore[call-overload]
+
+    with DatabaseManager(url) as manager:
+        event.listen(manager.backend._writes, "do_connect", open_once_for_reading)  # type: ignore[attr-defined]
+        for opens in (1, 2):
+            opened.clear()
+            with pytest.raises(OperationalError, match="readonly"):
+                _write(manager, by_hand=opens == 1)
+            assert _write(manager, by_hand=opens == 1) == 1
+            manager.backend._writes.dispose()  # type: ignore[attr-defined]
+        assert ids(manager) == [1, 2]
+
+
+def _write(manager: DatabaseManager, *, by_hand: bool) -> int:
+    if by_hand:
+        return manager.execute_write("INSERT INTO modules_test_notes (id) VALUES (1)")
+    with manager.transaction() as transaction:
+        return transaction.connection.exec_driver_sql("INSERT INTO modules_test_notes (id) VALUES (2)").rowcount

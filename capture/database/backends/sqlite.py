@@ -35,6 +35,7 @@ BUSY_SECONDS = 5.0
 
 _PREFIXES = ("agents_", "modules_", "foundups_", "sqlite_")
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
+_ONLY_READS = "only reads"
 _UNAVAILABLE = {
     sqlite3.SQLITE_CANTOPEN: "SQLite can't open it or a file beside it",
     sqlite3.SQLITE_READONLY: "the file, or the folder that its -wal file needs, may not be written",
@@ -62,6 +63,7 @@ class SqliteBackend:
         self._reads = self._engine(url, reading=True)
         self._writes = self._engine(url, reading=False)
         event.listen(self._writes, "begin", _begin_immediate)
+        event.listen(self._writes, "handle_error", _note_that_it_only_reads)
 
     def _engine(self, url: URL, *, reading: bool) -> Engine:
         engine = create_engine(
@@ -126,6 +128,8 @@ class SqliteBackend:
     def end(self, connection: Connection) -> None:
         """Close the connection and let the next writer of this process in."""
         try:
+            if not connection.closed and connection.info.get(_ONLY_READS):
+                connection.invalidate()
             connection.close()
         finally:
             self._writing.release()
@@ -184,6 +188,8 @@ class SqliteBackend:
             if cursor.description is not None:
                 cursor.fetchall()
         except (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeEncodeError) as error:
+            if _code(error) == sqlite3.SQLITE_READONLY:
+                connection.info[_ONLY_READS] = True
             raise _wrapped(error, statement) from error
         if cursor.rowcount >= 0:
             return cursor.rowcount
@@ -268,6 +274,16 @@ class SqliteBackend:
 
 
 _LEFT_TO_THE_PARENT: list[object] = []
+
+
+def _note_that_it_only_reads(context: sqlalchemy.engine.ExceptionContext) -> None:
+    """Keep a connection out of the pool that can't write.
+
+    Where SQLite can't open a file for writing (for want of a descriptor, or on a disk that fails) it opens it for
+    reading, says nothing until the first write, and stays so.
+    """
+    if context.connection is not None and _code(context.original_exception) == sqlite3.SQLITE_READONLY:
+        context.connection.info[_ONLY_READS] = True
 
 
 def _begin_immediate(connection: Connection) -> None:
