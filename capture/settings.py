@@ -28,6 +28,7 @@ class Settings:
         actor: `COPYDESK_ACTOR`: who decides, unless the command line says it.
         plugins: `COPYDESK_PLUGINS`: distributions whose events, projectors and publishers are loaded.
         synchronous: `COPYDESK_SYNCHRONOUS`: `normal`, or `full` so that each commit survives a power cut.
+        notify: `COPYDESK_NOTIFY`: a URL or a command that is told when something waits for a person.
     """
 
     foundup: str
@@ -41,6 +42,7 @@ class Settings:
     actor: str | None
     plugins: tuple[str, ...]
     synchronous: str
+    notify: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -78,6 +80,7 @@ class Settings:
             actor=text("COPYDESK_ACTOR", "") or None,
             plugins=tuple(name.strip() for name in text("COPYDESK_PLUGINS", "").split(",") if name.strip()),
             synchronous=synchronous,
+            notify=text("COPYDESK_NOTIFY", "") or None,
         )
 
 

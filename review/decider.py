@@ -11,7 +11,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from functools import reduce
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -93,8 +95,10 @@ class Decider:
     def orders(self) -> Orders:
         """The standing orders as the log has them now."""
         known = self._orders if self._orders.position <= self.log.head() else Orders()
-        self._orders = reduce(orders.evolve, self.log.read(known.position, stream=orders.STREAM), known)
-        return self._orders
+        found = reduce(orders.evolve, self.log.read(known.position, stream=orders.STREAM), known)
+        if not self.log.manager.in_transaction():
+            self._orders = found  # what a transaction wrote may still be rolled back
+        return found
 
     def orders_under(self, decision: Decision) -> Orders:
         """The standing orders under the log's lock."""
@@ -103,6 +107,32 @@ class Decider:
         # Only then: what a larger transaction wrote may still be rolled back.
         decision.transaction.after_commit(lambda: setattr(self, "_orders", found))
         return found
+
+    def known_of(self, output: Output, policy: Policy, now: datetime) -> Known:
+        """What a policy would ask the desk about an output, outside of a decision: for showing."""
+        far = horizon(policy, output, now)
+        with self.log.manager.connect() as connection:
+            return Known(
+                now=now,
+                starts=() if far.starts is None else tables.starts(connection, far.starts),
+                earlier=()
+                if far.repeats is None
+                else repeats.find(connection, self.output, output, far.repeats, forget=False),
+                paused=self.orders().paused_rules(),
+            )
+
+    def difference(self, path: Path) -> str | None:
+        """How the policy file differs from the policy in force, in words; None when it does not, or there is none."""
+        if self._policy is not None or not path.exists():
+            return None
+        orders = self.orders()
+        try:
+            same = orders.text is not None and path.read_bytes() == orders.text.encode()
+        except OSError:
+            same = False
+        if same:
+            return None
+        return f"the policy in force is {orders.label}; the file {path} differs: `copydesk review policy adopt {path}`"
 
     def output(self, output_id: str) -> Output | None:
         """The output as the log has it now, or None when nothing was drafted under this id."""
@@ -176,11 +206,14 @@ class Decider:
         standing = self.orders_under(decision)
         policy = self.policy_under(standing)
         far = horizon(policy, output, decision.now)
-        sending = isinstance(command, Start)
+        connection = decision.transaction.connection
+        sending = isinstance(command, Start) and far.starts is not None
         known = Known(
             now=decision.now,
-            starts=tables.starts(decision.transaction, far.starts) if sending and far.starts is not None else (),
-            earlier=repeats.find(decision, output, far.repeats) if far.repeats is not None else (),
+            starts=tables.starts(connection, far.starts) if sending and far.starts is not None else (),
+            earlier=()
+            if far.repeats is None
+            else repeats.find(connection, lambda name: self._folded(decision, name), output, far.repeats, forget=True),
             paused=standing.paused_rules(),
         )
         actor = command.operator or command.actor if isinstance(command, Retry) else command.actor

@@ -18,6 +18,7 @@ from review.decider import Answer, Decider
 from review.ordering import Ordering
 from review.output import JsonObject, Output
 from review.policy.rules import Policy
+from review.policy.verdict import Judgement, Reading, judge, read_rules
 from review.publication.ledger import Ledger
 from review.publication.publisher import Receipt
 from review.refusals import Accepted
@@ -36,6 +37,7 @@ class ReviewDesk(Ledger, Ordering):
 
     Attributes:
         now: The time, as far as nothing is decided by it.
+        stale: Why `agents_outputs` needs a replay, after `refresh`; None when it does not.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class ReviewDesk(Ledger, Ordering):
     ) -> None:
         self.manager = DatabaseManager.get() if manager is None else manager
         self.now: Clock = utc_now if clock is None else clock
+        self.stale: str | None = None
         self._decider = Decider(self.manager, policy, clock)
 
     @property
@@ -59,7 +62,25 @@ class ReviewDesk(Ledger, Ordering):
         from projections import ProjectionRunner
         from review.outputs_table import Outputs
 
-        return ProjectionRunner(self.manager, [Outputs]).run_once()
+        runner = ProjectionRunner(self.manager, [Outputs])
+        taken = runner.run_once()
+        self.stale = runner.stale.get(Outputs.name)
+        return taken
+
+    def judged(self, output: Output, policy: Policy | None = None) -> Judgement:
+        """What a policy says about an output now; for showing, nothing is decided by it.
+
+        Args:
+            output: The output.
+            policy: The policy; the one in force when left out.
+        """
+        rules = self.policy if policy is None else policy
+        return judge(rules, output, self._decider.known_of(output, rules, self.now()))
+
+    def readings(self, output: Output) -> tuple[Reading, ...]:
+        """What each rule of the policy in force says about an output now."""
+        rules = self.policy
+        return tuple(read_rules(rules, output, self._decider.known_of(output, rules, self.now())))
 
     def do(self, command: Command, *, command_id: str | None = None) -> Answer:
         """Carry out a command; the methods below make it. See `Decider.do`."""

@@ -125,7 +125,7 @@ def the_rules_decide_it(output: Output, command: AutoDecide, now: datetime) -> R
 def nothing_was_found_in_it(output: Output, command: Approve | Start, now: datetime) -> Refusal | None:
     """No rule forbids the content; a duplicate may have been overridden, with a reason."""
     overridden = {vote.overrides_duplicate for vote in output.votes}
-    if isinstance(command, Approve) and command.note:
+    if isinstance(command, Approve) and command.note and command.note.strip():
         overridden.add(command.overrides_duplicate)
     overridden.discard(None)
     for finding in command.judgement.findings:
@@ -137,6 +137,13 @@ def nothing_was_found_in_it(output: Output, command: Approve | Start, now: datet
             )
             return refuse(output, finding.code, finding.message, hint)
     return None
+
+
+def an_override_has_a_reason(output: Output, command: Approve, now: datetime) -> Refusal | None:
+    """Who approves in spite of a duplicate says why."""
+    if command.overrides_duplicate is None or (command.note and command.note.strip()):
+        return None
+    return refuse(output, "REASON_REQUIRED", "a note that says why it may repeat another was expected", "give a note")
 
 
 def a_reason_is_given(output: Output, command: RequestChanges | Reject | Flag, now: datetime) -> Refusal | None:

@@ -5,11 +5,12 @@ Each is decided under the log's lock, and is an event of the stream `desk-orders
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from capture import Decision, Event
+from capture import DatabaseManager, Decision, Event
 from capture.vocabulary import (
     PublicationResumed,
     PublicationStopped,
@@ -25,6 +26,8 @@ from review.output import Output
 from review.policy.rules import Policy
 from review.policy.verdict import judge
 from review.refusals import Refusal
+
+_logger = logging.getLogger("copydesk.review")
 
 Decide = Callable[[Orders], tuple[Event, ...] | Refusal]
 
@@ -50,11 +53,18 @@ class Ordered:
 class Ordering:
     """The admin's half of the desk; `review.desk.ReviewDesk` is the whole."""
 
+    manager: DatabaseManager
     _decider: Decider
 
     def orders(self) -> Orders:
         """What holds for all outputs now."""
         return self._decider.orders()
+
+    def tell_if_the_file_differs(self) -> None:
+        """Say in the log of the process that the policy file here is not the policy in force, if it is not."""
+        told = self._decider.difference(self.manager.settings.policy)
+        if told is not None:
+            _logger.warning("%s", told)
 
     def adopt(
         self, policy: Policy, *, actor: str, actor_source: ActorSource = "api", as_the_service: bool = False

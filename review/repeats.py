@@ -6,14 +6,13 @@ order. So of two that wait, exactly one is the duplicate.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from capture import Decision, Transaction, tables
-from review.evolution import evolve
+from capture import Transaction, tables
 from review.output import FINAL, Output, State
 from review.policy.limits import Earlier, sayings
 
@@ -60,15 +59,18 @@ def sent(transaction: Transaction, output: Output, at: datetime) -> None:
     )
 
 
-def find(decision: Decision, output: Output, since: datetime) -> tuple[Earlier, ...]:
+def find(
+    connection: sa.Connection, folded: Callable[[str], Output | None], output: Output, since: datetime, *, forget: bool
+) -> tuple[Earlier, ...]:
     """The newest other output that says the same, if there is one; its stream decides whether it counts.
 
     Args:
-        decision: Under the log's lock.
+        connection: A connection; of the decision's transaction, where something is decided.
+        folded: Gives another output, from its stream.
         output: The output in question.
         since: What was taken up and sent before this does not count.
+        forget: Remove rows of outputs that go nowhere any more; only inside a decision.
     """
-    connection = decision.transaction.connection
     mine = output.opened_at_position
     before = sa.true() if mine is None else _repeats.c.position < mine
     newest = sa.func.coalesce(_repeats.c.sent_at, _repeats.c.opened_at)
@@ -87,7 +89,7 @@ def find(decision: Decision, output: Output, since: datetime) -> tuple[Earlier, 
     while rows := connection.execute(query).all():
         gone = []
         for row in rows:
-            other = _folded(decision, row.output_id)
+            other = folded(row.output_id)
             if other is None or other.state in FINAL or other.revision != row.revision:
                 gone.append(row)
                 continue
@@ -96,7 +98,7 @@ def find(decision: Decision, output: Output, since: datetime) -> tuple[Earlier, 
                 return (Earlier(other.output_id, max(starts)),)
             if other.state in _WAITING and row.opened_at >= since and (mine is None or row.position < mine):
                 return (Earlier(other.output_id, row.opened_at),)
-        if not gone:
+        if not gone or not forget:
             return ()
         for row in gone:
             connection.execute(
@@ -107,11 +109,3 @@ def find(decision: Decision, output: Output, since: datetime) -> tuple[Earlier, 
                 )
             )
     return ()
-
-
-def _folded(decision: Decision, output_id: str) -> Output | None:
-    output: Output | None = None
-    fact: Any
-    for fact in decision.read(stream=f"output-{output_id}"):
-        output = evolve(output, fact)
-    return output

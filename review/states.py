@@ -66,6 +66,7 @@ from review.guards import (
     a_note_is_given,
     a_reason_is_given,
     a_receipt_is_given,
+    an_override_has_a_reason,
     attempt_is_current,
     content_is_current,
     enough_have_approved,
@@ -139,7 +140,7 @@ _RELEASE = Move("reviewer", (lease_is_own,), effects.release, (PENDING,))
 _EDIT = Move("reviewer", _SEEN, effects.edit, (PENDING,))
 _APPROVE = Move(
     "reviewer",
-    (*_SEEN, is_not_an_author, is_a_new_voter, nothing_was_found_in_it),
+    (*_SEEN, is_not_an_author, is_a_new_voter, nothing_was_found_in_it, an_override_has_a_reason),
     effects.vote,
     (PENDING, APPROVED),
 )
@@ -262,6 +263,11 @@ def wish(command: Command) -> str:
     return _VERBS.get(type(command), type(command).__name__.lower()) + " it"
 
 
-_VERBS: Final = {RequestChanges: "request changes to", Fail: "record a failure of", Lose: "record the loss of"}
+_VERBS: Final = {
+    AutoDecide: "decide by rule on",
+    RequestChanges: "request changes to",
+    Fail: "record a failure of",
+    Lose: "record the loss of",
+}
 
 __all__ = ["MOVES", "Move", "decide", "evolve", "wish"]

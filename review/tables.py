@@ -54,11 +54,11 @@ def keep(transaction: Transaction, before: Output, after: Output, position: int)
                 repeats.sent(transaction, after, attempt.started_at)
 
 
-def starts(transaction: Transaction, since: datetime) -> tuple[Start, ...]:
+def starts(connection: sa.Connection, since: datetime) -> tuple[Start, ...]:
     """The sends since a moment that are not known to have failed: what limits count.
 
     Args:
-        transaction: The decision's.
+        connection: A connection; of the decision's transaction, where something is decided.
         since: From when on.
     """
     sent = tables.publications
@@ -70,7 +70,7 @@ def starts(transaction: Transaction, since: datetime) -> tuple[Start, ...]:
             Subject(row.channel or "", row.kind or "", row.identity or "", row.target_url or "", row.agent_id or ""),
             row.started_at,
         )
-        for row in transaction.connection.execute(query)
+        for row in connection.execute(query)
     )
 
 

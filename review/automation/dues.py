@@ -73,3 +73,11 @@ def count_near(manager: DatabaseManager, now: datetime, until: datetime, most: i
     with manager.connect() as connection:
         found: int = connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
     return found
+
+
+def count_awaiting(manager: DatabaseManager) -> int:
+    """How many outputs wait to be taken up, or for a rule: those that no person needs to look at yet."""
+    query = sa.select(sa.func.count()).select_from(_dues).where(_dues.c.awaits.in_(["opening", "rule"]))
+    with manager.connect() as connection:
+        found: int = connection.execute(query).scalar_one()
+    return found

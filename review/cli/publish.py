@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import JsonValue
 
-from capture.cli import Column, Database, ExitCode, Screen, command, group, until_stopped
+from capture.cli import As, Column, Database, ExitCode, Screen, command, current_actor, group, until_stopped
 from review.cli.session import at_the_desk
 from review.cli.shown import STATES, listed
 
 if TYPE_CHECKING:
+    from review import Refusal
+    from review.ordering import Ordered
+    from review.orders import Orders
     from review.publication.worker import Outcome, Summary
 
 publish = group("publish", "Send what is approved, and see what became of it.")
+
+Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
+Agent = Annotated[str | None, typer.Option("--agent", metavar="AGENT", help="Only outputs of this agent.")]
+Channel = Annotated[str | None, typer.Option("--channel", metavar="CHANNEL", help="Only outputs on this channel.")]
 
 _WAITING = ("approved", "publishing", "uncertain", "publish_failed", "retracting")
 
@@ -44,7 +51,8 @@ def status(screen: Screen, database: Database) -> int | None:
     page = list_outputs(desk.manager, states=_WAITING, limit=500)
     rows = [{**listed(row), "publisher": row.publisher} for row in page.rows]
     if screen.json:
-        screen.value({"counts": dict(counts), "outputs": list(rows), "more": page.after is not None})
+        more, stops = page.after is not None, _stops(desk.orders())
+        screen.value({"counts": dict(counts), "outputs": list(rows), "more": more, "stops": stops})
         return None
     columns = (
         Column("output_id", "OUTPUT"),
@@ -54,6 +62,7 @@ def status(screen: Screen, database: Database) -> int | None:
         Column("identity", "IDENTITY"),
         Column("body", "BODY", elastic=True),
     )
+    _say_stops(screen, desk.orders())
     screen.table(rows, columns, empty="nothing waits to be sent")
     if screen.terminal:
         screen.say(", ".join(f"{count:,} {state}" for state, count in counts.items() if count), "dim")
@@ -79,6 +88,69 @@ def run(
         return bool(summary.published)
 
     return until_stopped(look, every)
+
+
+@command(
+    publish,
+    "stop",
+    example='copydesk publish stop --reason "Wrong prices in every post"\n'
+    'copydesk publish stop --agent herald --reason "It repeats itself"\n'
+    'copydesk publish stop --channel x --reason "The account was taken over"',
+)
+def stop(
+    screen: Screen,
+    database: Database,
+    *,
+    reason: Reason = None,
+    agent: Agent = None,
+    channel: Channel = None,
+    actor: As = None,
+) -> int | None:
+    """Let no worker begin to send any more, wherever it runs: nothing at all, of an agent, or on a channel."""
+    from review import ReviewDesk
+
+    name, source = current_actor(actor)
+    desk = ReviewDesk(database.manager)
+    answer = desk.stop(actor=name, actor_source=source, reason=reason or "", agent=agent, channel=channel)
+    return _ordered(screen, answer)
+
+
+@command(publish, "resume", example="copydesk publish resume\ncopydesk publish resume --channel x")
+def resume(
+    screen: Screen,
+    database: Database,
+    *,
+    reason: Reason = None,
+    agent: Agent = None,
+    channel: Channel = None,
+    actor: As = None,
+) -> int | None:
+    """Let workers send again: of this agent, on this channel; without either, everything that was stopped."""
+    from review import ReviewDesk
+
+    name, source = current_actor(actor)
+    desk = ReviewDesk(database.manager)
+    answer = desk.resume(actor=name, actor_source=source, reason=reason, agent=agent, channel=channel)
+    return _ordered(screen, answer)
+
+
+def _ordered(screen: Screen, answer: Ordered | Refusal) -> int | None:
+    """Show what holds for all outputs after an order, or why it was refused."""
+    from review import Refusal
+
+    if isinstance(answer, Refusal):
+        about: dict[str, JsonValue] = {"code": answer.code, "message": answer.message}
+        screen.failure(answer.code, answer.message, answer.hint, about)
+        return answer.exit_code
+    if screen.json:
+        screen.value({"position": answer.position, "changed": answer.changed, "stops": _stops(answer.orders)})
+        return None
+    if not answer.changed:
+        screen.say("nothing to do: it is so already")
+    _say_stops(screen, answer.orders)
+    if not answer.orders.stops:
+        screen.say("publication is not stopped")
+    return None
 
 
 def as_object(summary: Summary) -> dict[str, JsonValue]:
@@ -116,8 +188,20 @@ def exit_code(summary: Summary) -> ExitCode:
         return ExitCode.FAILURE
     if summary.published:
         return ExitCode.OK
-    refused = [outcome for outcome in summary.outputs if outcome.code not in ("NOT_DUE", "STATE")]
+    refused = [outcome for outcome in summary.outputs if outcome.code not in ("NOT_DUE", "STATE", "DRY_RUN")]
     return ExitCode.REFUSED if refused else ExitCode.NOTHING_TO_DO
+
+
+def _stops(orders: Orders) -> list[JsonValue]:
+    return [
+        {"agent": stop.agent, "channel": stop.channel, "actor": stop.actor, "reason": stop.reason}
+        for stop in orders.stops
+    ]
+
+
+def _say_stops(screen: Screen, orders: Orders) -> None:
+    for stopped in orders.stops:
+        screen.say_parts(("publication is stopped ", "bold red"), (stopped.told(), ""))
 
 
 def _outcome(outcome: Outcome) -> dict[str, JsonValue]:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import JsonValue
 
-from capture.cli import Database, ExitCode, Screen, command, until_stopped
+from capture import BadSetting
+from capture.cli import Database, ExitCode, Screen, command, current_actor, until_stopped
 from review.cli.publish import as_object, exit_code, tell
 
 if TYPE_CHECKING:
     from projections import ProjectionRunner, ReplayProcess
-    from review import PublishingWorker
+    from review import PublishingWorker, ReviewDesk
+    from review.automation.automation import Automation
     from review.publication.worker import Outcome, Summary
 
 _logger = logging.getLogger("copydesk.run")
@@ -28,6 +30,7 @@ class Done:
         adopted: Events of processes that are gone, taken over from their journals.
         quarantined: Records of theirs that are no events.
         projected: Events that read tables took in; one that several tables handle counts for each.
+        decided: Outputs that were taken up, decided by a rule, or closed since their time was over.
         replayed: Read tables that were made anew, since other code had made them.
         errors: What held a replay up.
         outcomes: What became of each output that was looked at, by its id: the last word.
@@ -36,21 +39,43 @@ class Done:
     adopted: int = 0
     quarantined: int = 0
     projected: int = 0
+    decided: int = 0
     replayed: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
 
-def round_of(runner: ProjectionRunner, worker: PublishingWorker, done: Done) -> bool:
-    """Adopt journals, bring tables up to date, publish. True when something happened, so that there may be more."""
+def adopt_the_file(screen: Screen, desk: ReviewDesk) -> None:
+    """Put the policy file in force, if there is one and it is another: `copydesk run` is how it takes effect.
+
+    Raises:
+        BadPolicy: The file can't be used. The running policy stays.
+    """
+    from review import Policy, Refusal
+
+    path = desk.manager.settings.policy
+    if not path.exists():
+        return
+    actor = current_actor(None)
+    answer = desk.adopt(Policy.read(path), actor=actor.name, actor_source=actor.source, as_the_service=True)
+    if isinstance(answer, Refusal):
+        raise BadSetting(answer.message, hint=answer.hint)
+    if answer.changed:
+        screen.note(f"adopted {path} as {answer.orders.label}")
+
+
+def round_of(runner: ProjectionRunner, automation: Automation, worker: PublishingWorker, done: Done) -> bool:
+    """Adopt journals, bring tables up to date, decide, publish. True when something happened: there may be more."""
     from capture import recover_journals
 
     adopted = recover_journals(runner.manager)
     projected = runner.run_once()
+    decided = automation.run_once()
     summary = worker.run_once()
     done.adopted += adopted.events
     done.quarantined += adopted.quarantined
     done.projected += projected
+    done.decided += decided
     sent = False
     for outcome in summary.outputs:
         # A second look at what was sent or refused a moment ago says less than the first.
@@ -59,7 +84,7 @@ def round_of(runner: ProjectionRunner, worker: PublishingWorker, done: Done) -> 
             sent = True
         else:
             done.outcomes.setdefault(outcome.output_id, outcome)
-    return bool(adopted.events or projected or sent)
+    return bool(adopted.events or projected or decided or sent)
 
 
 def replay_round(replays: ReplayProcess, runner: ProjectionRunner, done: Done, *, timeout: float = 0.0) -> bool:
@@ -96,22 +121,26 @@ def register(program: typer.Typer) -> None:
             bool, typer.Option("--no-replay", help="Leave read tables that other code made as they are.")
         ] = False,
     ) -> int | None:
-        """Adopt journals, keep the read tables current, and publish what is approved, until Ctrl-C or SIGTERM.
+        """Adopt journals, keep read tables current, apply the policy, publish what is approved, until Ctrl-C.
+
+        A policy file that is another than the one in force is adopted at the start.
 
         Read tables that other code made are replayed by a process of its own meanwhile.
         """
         from projections import ProjectionRunner, ReplayProcess
         from review import PublishingWorker, ReviewDesk
+        from review.automation.automation import Automation
 
-        runner = ProjectionRunner(database.manager)
-        worker = PublishingWorker(ReviewDesk(database.manager))
+        runner, desk = ProjectionRunner(database.manager), ReviewDesk(database.manager)
+        adopt_the_file(screen, desk)
+        automation, worker = Automation(desk), PublishingWorker(desk)
         replays = None if no_replay else ReplayProcess(database.url)
         if once:
-            return _once(screen, runner, worker, replays)
+            return _once(screen, runner, automation, worker, replays)
 
         def look() -> bool:
             done = Done()
-            more = round_of(runner, worker, done)
+            more = round_of(runner, automation, worker, done)
             if replays is not None:
                 more |= replay_round(replays, runner, done)
             if screen.json and more:
@@ -125,18 +154,24 @@ def register(program: typer.Typer) -> None:
         try:
             return until_stopped(look, every)
         finally:
+            automation.close()
             if replays is not None:
                 replays.stop()
 
 
 def _once(
-    screen: Screen, runner: ProjectionRunner, worker: PublishingWorker, replays: ReplayProcess | None
+    screen: Screen,
+    runner: ProjectionRunner,
+    automation: Automation,
+    worker: PublishingWorker,
+    replays: ReplayProcess | None,
 ) -> ExitCode | None:
     done = Done()
     try:
-        while round_of(runner, worker, done) or (replays is not None and _replayed(replays, runner, done)):
+        while round_of(runner, automation, worker, done) or (replays is not None and _replayed(replays, runner, done)):
             pass
     finally:
+        automation.close()
         if replays is not None:
             replays.stop()
     if screen.json:
@@ -163,6 +198,7 @@ def _report(runner: ProjectionRunner, done: Done) -> dict[str, JsonValue]:
         "adopted": done.adopted,
         "quarantined": done.quarantined,
         "projected": done.projected,
+        "decided": done.decided,
         "replayed": list(done.replayed),
         **as_object(_summary(done)),
         "stopped": dict(runner.stopped),
@@ -175,6 +211,8 @@ def _say(screen: Screen, runner: ProjectionRunner, done: Done, *, skipped: bool)
         parts.append(f"{done.adopted:,} adopted from journals")
     if done.quarantined:
         parts.append(f"{done.quarantined:,} quarantined")
+    if done.decided:
+        parts.append(f"{done.decided:,} outputs taken up, decided by rule or closed")
     if done.replayed:
         parts.append(f"{', '.join(done.replayed)} replayed")
     screen.say(", ".join(parts))

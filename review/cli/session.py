@@ -10,10 +10,14 @@ if TYPE_CHECKING:
     from review import Output, ReviewDesk
 
 
-def at_the_desk(database: Database) -> ReviewDesk:
+def at_the_desk(database: Database, *, tell: bool = True) -> ReviewDesk:
     """The desk of a database, once it knows everything that agents put out up to now.
 
     So an operator without a running `copydesk run` sees the truth, too.
+
+    Args:
+        database: The database.
+        tell: Say so when the policy file here is not the policy in force.
     """
     from capture import recover_journals
     from review import ReviewDesk
@@ -21,6 +25,8 @@ def at_the_desk(database: Database) -> ReviewDesk:
     desk = ReviewDesk(database.manager)
     recover_journals(database.manager)
     desk.refresh()
+    if tell:
+        desk.tell_if_the_file_differs()
     return desk
 
 
