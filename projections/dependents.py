@@ -190,6 +190,15 @@ def views(connection: sa.Connection, tables: list[int]) -> list[Relation]:
     return [relation(connection, oid) for oid in view_oids(connection, tables)]
 
 
+def lock_view(connection: sa.Connection, view: Relation) -> None:
+    """Keep readers of a view away until the transaction ends.
+
+    `LOCK TABLE` would lock all tables under the view too; giving it to its owner locks it alone and changes nothing.
+    """
+    owner = _quoted(connection, view.owner, "ident")
+    connection.exec_driver_sql(f"ALTER {_kind(view)} {view.name} OWNER TO {owner}")
+
+
 def drop_view(connection: sa.Connection, view: Relation) -> None:
     """Drop a view; those that hang on it must be gone."""
     connection.exec_driver_sql(f"DROP {_kind(view)} {view.name}")

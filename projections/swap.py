@@ -167,6 +167,10 @@ def _beside(manager: DatabaseManager, log: EventLog, shadow: Shadow, known_dead:
 
 def _exchange(transaction: Transaction, shadow: Shadow, tables: list[int], known_dead: frozenset[int]) -> Checkpoint:
     connection = transaction.connection
+    # In the order in which a reader takes them. With the table first, whoever reads a view meanwhile would hold that
+    # and wait for the table, and neither would come on: under steady readers of a view no try would ever succeed.
+    for view in reversed(dependents.views(connection, tables)):
+        dependents.lock_view(connection, view)
     for table in shadow.plan.tables:
         if dependents.oid_of(connection, table.full_name) is not None:
             connection.exec_driver_sql(f'LOCK TABLE "{table.full_name}" IN ACCESS EXCLUSIVE MODE')

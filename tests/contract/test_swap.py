@@ -200,6 +200,22 @@ def test_a_reader_that_stays_is_told_of_and_waited_for(postgresql: DatabaseManag
     assert verify(postgresql, projectors=[Rounds])[0].ok
 
 
+def test_steady_readers_of_a_view_do_not_hold_a_swap_up(postgresql: DatabaseManager) -> None:
+    """PostgreSQL: readers of a view hold it while they wait for its table, so the swap locks views before tables."""
+    _execute(postgresql, "CREATE VIEW agents_tested_seen AS SELECT row, round FROM agents_tested_rounds")
+
+    def read() -> list[tuple[int, int]]:
+        found = postgresql.execute_query("SELECT row, round FROM agents_tested_seen")
+        return [(row["row"], row["round"]) for row in found]
+
+    readers = [Reader(read) for _ in range(4)]
+    with readers[0], readers[1], readers[2], readers[3]:
+        for generation in (2, 3):
+            (done,) = replay(postgresql, "all", projectors=[Rounds], patience=20)
+            assert done.generation == generation
+    assert [reader.faults for reader in readers] == [[]] * 4
+
+
 def _grants(manager: DatabaseManager, name: str) -> set[tuple[str, str, bool]]:
     found = manager.execute_query(
         "SELECT coalesce(r.rolname, 'PUBLIC') AS who, g.privilege_type AS what, g.is_grantable AS further "
