@@ -14,7 +14,7 @@ import pytest
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
 import capture
-from capture.errors import InvalidEvent
+from capture.errors import InvalidEvent, MissingExtra
 from capture.sources.calls import Calls, Failure, failure, plain_id, undisturbed
 from capture.testing import Captured, captured
 from capture.vocabulary import CaptureGapped, ModelCalled, ToolCalled
@@ -158,8 +158,8 @@ def test_a_large_call_is_kept_with_its_longest_texts_cut(events: Captured) -> No
 
 
 def test_what_is_too_large_for_an_event_is_in_quarantine(events: Captured) -> None:
-    """A call of a million small values is refused with the reason, under the source's name."""
-    call_tool(calls(agent_id="a"), result=[["x" * 30] * 40_000] * 5)
+    """A call of thousands of short texts is refused with the reason, under the source's name."""
+    call_tool(calls(agent_id="a"), result=["x" * 490] * 2_500)
     (record,) = events.quarantined
     assert (record.source, record.agent_id, record.event_type) == ("test", "a", "tool.called")
     assert "1,048,576" in record.error
@@ -235,5 +235,4 @@ def test_without_its_framework_a_source_names_the_extra(source: str) -> None:
         f"pip install 'copydesk[{extra}]'"
     )
     assert done.stderr.count("Traceback") == 1
-    script = script.replace("import capture", "\ntry:\n    import capture") + "\nexcept ImportError:\n    pass"
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    assert issubclass(MissingExtra, ImportError)
