@@ -19,7 +19,7 @@ from projections.folding import Plan, fold
 from projections.testing import stored_events
 from projections.working import Working
 from tests.conftest import MakeDatabase
-from tests.fixtures.projectors import ALL, POISON, append, by_hand, live
+from tests.fixtures.projectors import ALL, POISON, Balances, Errors, Notes, append, by_hand, live
 
 keys = st.sampled_from(["a", "b", "c"])
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=3)
@@ -93,6 +93,57 @@ _small = events.map(
         event.model_copy(update={"occurrences": 1}) if isinstance(event, ErrorLearned) else event for event in happened
     ]
 )
+
+_tampering = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["lose", "change", "forge"])), max_size=3)
+_FORGED = {
+    Errors: "INSERT INTO agents_tested_errors (agent_id, error_hash) VALUES ('x', 'forged-{number}')",
+    Notes: "INSERT INTO agents_tested_kinds (kind, made) VALUES ('forged-{number}', 1)",
+    Balances: "INSERT INTO agents_tested_balances (key, folded) VALUES ('forged-{number}', '{{}}')",
+}
+_CHANGED = {
+    Errors: "UPDATE agents_tested_errors SET occurrences = occurrences + 1 WHERE error_hash = '{key}'",
+    Notes: "UPDATE agents_tested_notes SET kind = kind || '!' WHERE key = '{key}'",
+    Balances: "UPDATE agents_tested_balances SET times = times + 1 WHERE key = '{key}'",
+}
+_LOST = {
+    Errors: "DELETE FROM agents_tested_errors WHERE error_hash = '{key}'",
+    Notes: "DELETE FROM agents_tested_notes WHERE key = '{key}'",
+    Balances: "DELETE FROM agents_tested_balances WHERE key = '{key}'",
+}
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_diff_is_empty_if_and_only_if_verify_passes(
+    make_database: MakeDatabase, backend_name: str, data: st.DataObject
+) -> None:
+    """Whatever was lost, changed or forged in the tables, `diff`, `verify` and a comparison by hand say the same."""
+    happened = data.draw(_small)
+    with _database(backend_name, make_database) as manager:
+        if happened:
+            append(manager, happened)
+        ProjectionRunner(manager, ALL).run_once()
+        hand = by_hand(manager) if happened else {table.full_name: {} for one in ALL for table in one.tables}
+        tampered = data.draw(st.lists(st.sampled_from(ALL), max_size=2, unique=True))
+        for projector in tampered:
+            for number, how in data.draw(_tampering):
+                text = {"lose": _LOST, "change": _CHANGED, "forge": _FORGED}[how][projector]
+                sql = text.format(key="abc"[number % 3], number=number)
+                manager.execute_write(sql + (" ON CONFLICT DO NOTHING" if how == "forge" else ""))
+        rows = live(manager)
+        whole = {one.name: all(rows[table.full_name] == hand[table.full_name] for table in one.tables) for one in ALL}
+        found = {one.projection: one for one in diff(manager, projectors=ALL)}
+        assert {name: one.empty for name, one in found.items()} == whole
+        assert {one.projection: one.ok for one in verify(manager, projectors=ALL)} == whole
+        expected = {
+            one.name: sum(len(_unlike(rows[table.full_name], hand[table.full_name])) for table in one.tables)
+            for one in ALL
+        }
+        assert {name: one.added + one.changed + one.gone for name, one in found.items()} == expected
+
+
+def _unlike(one: Any, other: Any) -> set[Any]:
+    return {key for key in {*one, *other} if one.get(key) != other.get(key)}
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

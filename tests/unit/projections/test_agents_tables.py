@@ -5,27 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import pytest
-
 from capture import Event, prepare
 from capture.vocabulary import (
     ActionPerformed,
-    ActionProposed,
     AgentAwakened,
     AgentDetached,
     AgentHeartbeat,
     AgentReenabled,
     BreadcrumbLeft,
-    CommentDrafted,
     ContractAmended,
-    ContractCompleted,
     ContractOpened,
     CoordinationRequested,
     CoordinationResolved,
     ErrorLearned,
     MemoryForgotten,
     MemoryLearned,
-    MessageDrafted,
     ModelCalled,
     OutputRevised,
     OutputSkipped,
@@ -61,34 +55,9 @@ from projections.agents import (
     Transactions,
 )
 from projections.modules import ActivityRuns, EngagementDaily
-from projections.projector import Projector
 from projections.testing import fold, given
 
 AT = datetime(2026, 11, 24, 23, 30, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("projector", "events", "elsewhere"),
-    [
-        (Memory, [MemoryLearned], set()),
-        (Patterns, [PatternLearned], set()),
-        (Errors, [ErrorLearned], set()),
-        (Awakening, [AgentAwakened, AgentHeartbeat, AgentDetached, AgentReenabled], set()),
-        (Tasks, [TaskDiscovered, TaskAssigned, TaskCompleted], set()),
-        (Contracts, [ContractOpened, ContractAmended, ContractCompleted], set()),
-        (Signals, [SignalBroadcast], set()),
-        (Coordination, [CoordinationRequested, CoordinationResolved], set()),
-        (Breadcrumbs, [BreadcrumbLeft], set()),
-        (Skills, [SkillPerformed], set()),
-        (Actions, [ActionPerformed], set()),
-        (Transactions, [TransactionRecorded], set()),
-        (SocialPosts, [SocialPostDrafted, CommentDrafted, MessageDrafted, ActionProposed], set()),
-    ],
-)
-def test_every_field_has_a_column(projector: type[Projector], events: list[type[Event]], elsewhere: set[str]) -> None:
-    """A table has a column for each field of its events: nothing that an agent said is lost to its readers."""
-    fields = {name for event in events for name in event.model_fields}
-    assert fields - set(projector.tables[0].names) == elsewhere
 
 
 def test_memory_holds_the_newest_value() -> None:
