@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -142,6 +141,9 @@ def tail(
         _show_line(screen, row, upcast=upcast)
     if not follow:
         return None
+    from capture.eventlog.news import News
+
+    news = News(log.manager)
     while True:
         screen.flush()
         page = list(log.read_stored(position, _PAGE, types, stream))
@@ -149,7 +151,7 @@ def tail(
             position = row.position
             _show_line(screen, row, upcast=upcast)
         if not page:
-            time.sleep(_PAUSE)
+            news.wait(_PAUSE)
 
 
 @command(

@@ -12,6 +12,22 @@ from capture.database.parameters import Statement
 from capture.errors import CopydeskError
 
 
+class Listener(Protocol):
+    """Hears of commits to the log."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a notice; True when one came.
+
+        Raises:
+            Exception: Nothing will be heard any more.
+        """
+        ...
+
+    def close(self) -> None:
+        """Listen no more."""
+        ...
+
+
 class Backend(Protocol):
     """One kind of database. Every method that takes a connection works on a connection that this backend opened."""
 
@@ -84,6 +100,18 @@ class Backend(Protocol):
 
     def after_migration(self) -> None:
         """Bring a new schema to the disk."""
+        ...
+
+    def announce(self, connection: Connection) -> None:
+        """Tell those who listen, with the commit of this transaction, that the log has grown: now and then will do."""
+        ...
+
+    def listen(self) -> Listener | None:
+        """Begin to listen; None where nothing is announced.
+
+        Raises:
+            Exception: The database can't be reached.
+        """
         ...
 
     def explain(self, error: BaseException) -> CopydeskError | None:

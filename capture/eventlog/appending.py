@@ -52,4 +52,5 @@ def append_under_lock(
                 raise ConcurrentAppend(condition.stream, condition.after, actual)
         insertion.insert(transaction, fresh, last.position, last.now)
         head.advance(transaction, last.position + len(fresh), last.now)
+        transaction.manager.backend.announce(transaction.connection)
     return [known[row.event.event_id][0] for row in batch]

@@ -111,13 +111,15 @@ class EventLog:
 
     def _append_new(self, transaction: Transaction, batch: Sequence[Row]) -> list[int]:
         one_statement = transaction.manager.backend.name == "postgresql" and self._clock is None
-        if one_statement and len(batch) < insertion.COPY_FROM:
-            positions = insertion.append_few(transaction, batch)
-            if positions:
-                return positions
-        last = head.reserve(transaction, len(batch), self._clock)
-        insertion.insert(transaction, batch, last.position, last.now)
-        return list(range(last.position + 1, last.position + len(batch) + 1))
+        positions = (
+            insertion.append_few(transaction, batch) if one_statement and len(batch) < insertion.COPY_FROM else []
+        )
+        if not positions:
+            last = head.reserve(transaction, len(batch), self._clock)
+            insertion.insert(transaction, batch, last.position, last.now)
+            positions = list(range(last.position + 1, last.position + len(batch) + 1))
+        transaction.manager.backend.announce(transaction.connection)
+        return positions
 
     def _append_some(
         self, transaction: Transaction, batch: Sequence[Row], condition: AppendCondition | None, *, durable: bool

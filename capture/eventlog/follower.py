@@ -6,11 +6,13 @@ import threading
 from collections.abc import Iterable, Iterator
 
 from capture.eventlog.event_log import EventLog
+from capture.eventlog.news import News
 from capture.eventlog.reading import PAGE
 from capture.events.recorded import AnyRecorded
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
-"""Seconds between two looks at a log that has nothing new: the pause doubles from the one to the other."""
+"""Seconds between two looks at a log that has nothing new: the pause doubles from the one to the other. On PostgreSQL a
+notice ends it early (`capture.eventlog.news`)."""
 
 
 class Follower:
@@ -20,11 +22,20 @@ class Follower:
         log: The log to follow.
         after: Begin with the position after this one.
         types: Only events of these types.
+        longest_pause: Between two looks while nothing is new, in seconds.
     """
 
-    def __init__(self, log: EventLog, after: int = 0, types: Iterable[str] | None = None) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        after: int = 0,
+        types: Iterable[str] | None = None,
+        *,
+        longest_pause: float = LONGEST_PAUSE,
+    ) -> None:
         self.log = log
         self.position = after
+        self._longest_pause = longest_pause
         self._types = None if types is None else frozenset(types)
 
     def poll(self, limit: int = PAGE) -> list[AnyRecorded]:
@@ -40,15 +51,19 @@ class Follower:
 
     def until(self, stop: threading.Event) -> Iterator[AnyRecorded]:
         """Yield events as they come until `stop` is set and all that was there then has been seen."""
-        pause = SHORTEST_PAUSE
-        while True:
-            stopping = stop.is_set()
-            page = self.poll()
-            yield from page
-            if page:
-                pause = SHORTEST_PAUSE
-            elif stopping:
-                return
-            else:
-                stop.wait(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+        pause, news = SHORTEST_PAUSE, News(self.log.manager)
+        try:
+            while True:
+                stopping = stop.is_set()
+                page = self.poll()
+                yield from page
+                if page:
+                    pause = SHORTEST_PAUSE
+                elif stopping:
+                    return
+                elif news.wait(pause, stop):
+                    pause = SHORTEST_PAUSE
+                else:
+                    pause = min(2 * pause, self._longest_pause)
+        finally:
+            news.close()

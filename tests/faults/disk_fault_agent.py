@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from tests.faults.power_cut_agent import Leaving, checkpoint_every
 from tests.faults.recorder import Recorder
 
 EVENTS = 30
+HANGS = 100
+"""A case that takes so long, in seconds, hangs: it takes about one."""
 
 
 class _Told(logging.Handler):
@@ -108,6 +111,7 @@ def main(folder: Path) -> None:
         shutil.copyfile(folder / "template.db", home / "log.db")
         child = os.fork()
         if child == 0:
+            signal.alarm(HANGS)
             try:
                 outcome = case(home, fault)
             except BaseException as error:
@@ -115,7 +119,9 @@ def main(folder: Path) -> None:
             with (folder / "outcomes.jsonl").open("a") as out:
                 out.write(json.dumps(outcome) + "\n")
             os._exit(0)
-        os.waitpid(child, 0)
+        if os.waitpid(child, 0)[1]:
+            with (folder / "outcomes.jsonl").open("a") as out:
+                out.write(json.dumps({"raised": f"it did not end within {HANGS} s"}) + "\n")
 
 
 if __name__ == "__main__":

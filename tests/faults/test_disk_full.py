@@ -5,12 +5,14 @@ SQLite only: a server's own disk is the server's, and a server that refuses is i
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.faults import disk_fault
 from tests.faults.disk_fault import Fault, Outcome
-from tests.faults.recorder import ROOT
+from tests.faults.recorder import OPEN, ROOT
 
 CAMPAIGN = ROOT / "scripts" / "campaign" / "disk_fault.py"
 
@@ -23,6 +25,14 @@ def test_a_failing_disk_loses_nothing_and_is_told() -> None:
         command += ["--kind", kind]
     done = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_a_file_that_can_not_be_opened_for_a_while_is_written_again(tmp_path: Path, sqlite_template: Path) -> None:
+    """Where SQLite's opening of a file fails and it falls back to reading, the writer goes on once it can be opened."""
+    faults = [Fault(OPEN, part, after, 2, errno.ENOSPC) for part in ("log.db", "log.db-wal") for after in range(4)]
+    outcomes = disk_fault.run(tmp_path / "cases", sqlite_template, faults)
+    assert [disk_fault.broken(outcome) for outcome in outcomes] == [[] for _ in faults]
+    assert sum(outcome.said["hits"] for outcome in outcomes) > 4
 
 
 def test_each_broken_promise_is_seen() -> None:

@@ -22,12 +22,16 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from capture.database import readonly
+from capture.database.backends.listening import CHANNEL, PostgresqlListener
 from capture.database.parameters import Statement
 from capture.database.url import redact
 from capture.errors import CopydeskError, DatabaseUnavailable, ReadOnlyViolation, SchemaMissing
 
 _DEFINITIONS = 0x636F7079_6465736B
 """The key of the advisory lock under which tables are made or changed: `copydesk` in ASCII."""
+
+NOTICE_SECONDS = 0.05
+"""A process announces no more often, in seconds. Who was woken looks again after 5, 10, 20 … ms anyway."""
 
 _READ_ONLY = ("25006", "25001")
 _COUNTED = ("INSERT", "UPDATE", "DELETE", "MERGE")
@@ -63,6 +67,7 @@ class PostgresqlBackend:
         )
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._reached = False
+        self._announced_at = -NOTICE_SECONDS
         event.listen(self._engine, "connect", self._note_that_it_is_there)
         event.listen(self._engine, "checkin", _note_the_time)
         event.listen(self._engine, "checkout", _refuse_a_dead_connection)
@@ -169,6 +174,27 @@ class PostgresqlBackend:
 
     def after_migration(self) -> None:
         """Nothing to do: the commit brought it to the disk."""
+
+    def announce(self, connection: Connection) -> None:
+        """NOTIFY, at most once in `NOTICE_SECONDS`: every notice takes one lock of the whole server at its commit."""
+        now = time.monotonic()
+        if now - self._announced_at >= NOTICE_SECONDS:
+            self._announced_at = now
+            connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
+
+    def listen(self) -> PostgresqlListener | None:
+        """LISTEN, on a connection that the pool gives away for it; not through a pooler, which drops the notices."""
+        pooled = self._engine.raw_connection()
+        raw = cast("psycopg.Connection[Any]", pooled.driver_connection)
+        pooled.detach()
+        try:
+            if raw.execute("SELECT pg_backend_pid()").fetchone() == (raw.info.backend_pid,):
+                return PostgresqlListener(raw)
+        except BaseException:
+            raw.close()
+            raise
+        raw.close()
+        return None
 
     def explain(self, error: BaseException) -> CopydeskError | None:
         """What is wrong with the server, the login or the role."""

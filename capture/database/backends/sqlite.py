@@ -114,7 +114,9 @@ class SqliteBackend:
             try:
                 self._set_synchronous(connection, "FULL" if durable else self._synchronous)
                 connection.begin()
-            except BaseException:
+            except BaseException as error:
+                if _code(error) == sqlite3.SQLITE_READONLY:
+                    connection.invalidate()
                 connection.close()
                 raise
         except (sqlalchemy.exc.DBAPIError, sqlite3.Error) as error:
@@ -228,6 +230,12 @@ class SqliteBackend:
         finally:
             connection.close()
 
+    def announce(self, connection: Connection) -> None:
+        """Nothing to do: who reads a file looks at it again."""
+
+    def listen(self) -> None:
+        """There is nothing to hear."""
+
     def explain(self, error: BaseException) -> CopydeskError | None:
         """What is wrong with the file, for the errors that are about the file."""
         code = _code(error)
@@ -280,7 +288,7 @@ def _note_that_it_only_reads(context: sqlalchemy.engine.ExceptionContext) -> Non
     """Keep a connection out of the pool that can't write.
 
     Where SQLite can't open a file for writing (for want of a descriptor, or on a disk that fails) it opens it for
-    reading, says nothing until the first write, and stays so.
+    reading, says nothing until the first write, and stays so. Of the -wal file BEGIN says so already.
     """
     if context.connection is not None and _code(context.original_exception) == sqlite3.SQLITE_READONLY:
         context.connection.info[_ONLY_READS] = True
