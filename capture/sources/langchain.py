@@ -165,7 +165,8 @@ class CaptureCallbackHandler(BaseCallbackHandler):
         handled = isinstance(output, ToolMessage) and output.status == "error"
         # An error that the tool handled is its result: the text that the model gets to see.
         result = output.content if isinstance(output, ToolMessage) else output
-        self._end_tool(run_id, result, Failure("error") if handled else None)
+        call_id = output.tool_call_id if isinstance(output, ToolMessage) else ""
+        self._end_tool(run_id, result, Failure("error") if handled else None, self._asked.get(call_id))
 
     @override
     @undisturbed
@@ -288,7 +289,7 @@ class CaptureCallbackHandler(BaseCallbackHandler):
             event_id=event_id,
         )
 
-    def _end_tool(self, run_id: UUID, result: object, error: Failure | None) -> None:
+    def _end_tool(self, run_id: UUID, result: object, error: Failure | None, cause: str | None = None) -> None:
         run = self._runs.take(run_id)
         if run is None:
             return  # a second end of one call
@@ -300,7 +301,7 @@ class CaptureCallbackHandler(BaseCallbackHandler):
             duration_ms=(time.monotonic() - run.began) * 1000,
             trace_id=str(run.root),
             conversation_id=run.conversation,
-            causation_id=run.cause,
+            causation_id=run.cause or cause,
         )
 
 

@@ -14,7 +14,7 @@ from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_eve
 from langchain_core.language_models import FakeListLLM, FakeMessagesListChatModel, GenericFakeChatModel
 from langchain_core.language_models.fake import FakeStreamingListLLM
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.tools import BaseTool, ToolException, tool
 
@@ -250,6 +250,11 @@ def test_a_handler_that_comes_twice_captures_once(events: Captured, handler: Cap
     model = GenericFakeChatModel(messages=iter([AIMessage("hi")]), callbacks=[handler])
     model.invoke("hello", {"callbacks": [handler]})
     assert len(events) == 1
+    run_id = uuid4()
+    handler.on_llm_start({}, ["hello"], run_id=run_id)
+    handler.on_llm_error(ConnectionError("cut"), run_id=run_id)
+    handler.on_llm_end(LLMResult(generations=[]), run_id=run_id)
+    assert [called.error for called in events.of(ModelCalled)] == [None, "ConnectionError: cut"]
 
 
 def test_a_custom_event_that_is_named_by_a_type_is_that_event(
@@ -342,7 +347,7 @@ def test_an_error_that_the_tool_handles_is_told(events: Captured, handler: Captu
 
 
 def test_the_agent_sees_no_failure_of_capture(
-    events: Captured, handler: CaptureCallbackHandler, monkeypatch: pytest.MonkeyPatch
+    events: Captured, handler: CaptureCallbackHandler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When nothing can be taken, runs go on as if nobody listened: no exception, no warning of LangChain's."""
 
@@ -354,6 +359,7 @@ def test_the_agent_sees_no_failure_of_capture(
     assert run.invoke("1 + 2?", {"callbacks": [handler]}) == "It is 3."
     assert handler.raise_error is False
     assert not events
+    assert {record.name for record in caplog.records} == {"copydesk.sources"}
 
 
 def test_runs_without_an_end_are_forgotten(events: Captured, handler: CaptureCallbackHandler) -> None:

@@ -274,9 +274,12 @@ def test_hostile_spans_are_captured(events: Captured, processor: CaptureTracingP
 
 
 def test_the_agent_sees_no_failure_of_capture(
-    events: Captured, processor: CaptureTracingProcessor, monkeypatch: pytest.MonkeyPatch
+    events: Captured,
+    processor: CaptureTracingProcessor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """When nothing can be taken, the run goes on as if nobody listened."""
+    """When nothing can be taken, the run goes on as if nobody listened: the SDK has nothing to complain about."""
 
     def refuse(*args: object, **kwargs: object) -> None:
         raise OSError("no journal")
@@ -285,3 +288,4 @@ def test_the_agent_sees_no_failure_of_capture(
     asks = [function_call("add", {"a": 1, "b": 2}, call_id="c")]
     assert run(Traced(asks, says("3")), add) == "3"
     assert not events
+    assert {record.name for record in caplog.records} == {"copydesk.sources"}
