@@ -1,4 +1,4 @@
-"""A small proxy on loopback that cuts connections after a given byte, as a network or a load balancer does."""
+"""A small proxy on loopback that cuts connections after a given byte, or falls silent, as a load balancer may."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ class Proxy:
     Attributes:
         port: Where it listens on 127.0.0.1.
         cuts: How many connections were cut.
+        deaf: The ends of connections that pass nothing on.
         passed: Bytes forwarded since the last `arm`, up and down.
     """
 
     def __init__(self, server: str) -> None:
         self.cuts = 0
+        self.deaf: set[socket.socket] = set()
         self.passed = [0, 0]
         self._server = server
         self._left: list[int | None] = [None, None]
@@ -40,6 +42,11 @@ class Proxy:
             self._left = [None, None]
             if direction is not None:
                 self._left[direction] = after
+
+    def fall_silent(self) -> None:
+        """Keep the connections that are open now, and pass nothing on in them any more."""
+        with self._lock:
+            self.deaf |= self._ends
 
     def close(self) -> None:
         """Stop listening, and cut everything."""
@@ -71,6 +78,8 @@ class Proxy:
     def _forward(self, direction: int, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
             while data := one.recv(65536):
+                if one in self.deaf:
+                    continue
                 data, ends = self._counted(direction, data)
                 other.sendall(data)
                 if ends:

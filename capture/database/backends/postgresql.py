@@ -23,6 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from capture.database import readonly
 from capture.database.backends.listening import CHANNEL, PostgresqlListener
+from capture.database.backends.patience import LIMITS, PatientConnection, keep_alive
 from capture.database.parameters import Statement
 from capture.database.url import redact
 from capture.errors import CopydeskError, DatabaseUnavailable, ReadOnlyViolation, SchemaMissing
@@ -35,7 +36,6 @@ NOTICE_SECONDS = 0.05
 
 _READ_ONLY = ("25006", "25001")
 _COUNTED = ("INSERT", "UPDATE", "DELETE", "MERGE")
-_CONNECT_SECONDS = 10
 _IDLE_SECONDS = 30.0
 
 
@@ -53,7 +53,7 @@ class PostgresqlBackend:
     def __init__(self, url: URL, *, synchronous: str) -> None:
         self._shown = redact(url)
         self._always_durable = synchronous == "full"
-        arguments: dict[str, Any] = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS}
+        arguments: dict[str, Any] = {name: value for name, value in LIMITS.items() if name not in url.query}
         # No prepared statements: a plan kept by the server fails after a replay swapped a table under it, and a pooler
         # in transaction mode hands the next transaction to a session that does not have it.
         arguments["prepare_threshold"] = None
@@ -68,11 +68,13 @@ class PostgresqlBackend:
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._reached = False
         self._announced_at = -NOTICE_SECONDS
+        event.listen(self._engine, "do_connect", _connect)
         event.listen(self._engine, "connect", self._note_that_it_is_there)
         event.listen(self._engine, "checkin", _note_the_time)
         event.listen(self._engine, "checkout", _refuse_a_dead_connection)
 
-    def _note_that_it_is_there(self, _raw: object, _entry: ConnectionPoolEntry) -> None:
+    def _note_that_it_is_there(self, raw: psycopg.Connection[Any], _entry: ConnectionPoolEntry) -> None:
+        keep_alive(raw)
         self._reached = True
 
     def open(self) -> Connection:
@@ -226,6 +228,10 @@ class PostgresqlBackend:
 
 
 _LEFT_TO_THE_PARENT: list[object] = []
+
+
+def _connect(_dialect: object, _entry: object, _arguments: object, options: dict[str, Any]) -> PatientConnection:
+    return PatientConnection.along(options)
 
 
 def _note_the_time(_raw: psycopg.Connection[Any] | None, entry: ConnectionPoolEntry) -> None:
