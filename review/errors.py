@@ -45,10 +45,3 @@ class BadPolicy(CopydeskError):
 
     code = "BAD_POLICY"
     exit_code = 2
-
-
-class UnknownPublisher(CopydeskError):
-    """A policy names a publisher that is not installed."""
-
-    code = "UNKNOWN_PUBLISHER"
-    exit_code = 2
