@@ -181,7 +181,7 @@ class People(Together):
     @rule(actor=ACTORS, says=SAYS, note=st.sampled_from(["outdated", " ", None]))
     def withdraw(self, actor: str, says: Says, note: str | None) -> None:
         heard, _ = self.first(says)
-        allowed = self.model.state in LIVE and "admin" in ROLES[actor] and heard and note == "outdated"
+        allowed = self.model.state in LIVE and "admin" in ROLES[actor] and heard and bool((note or "").strip())
         if self.steps > 12 and self.ask(Withdraw(**self.fields(says, actor, note=note)), says, allowed=allowed):
             self.model.open(says)
             self.model.decided("withdrawn")
