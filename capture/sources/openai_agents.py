@@ -186,8 +186,9 @@ def _listed(said: object) -> Sequence[object]:
 
 def _items(answer: object) -> Sequence[object]:
     # A stream of a chat model is traced as one whole response.
-    whole = isinstance(answer, Mapping) and answer.get("object") == "response"
-    return _listed(answer["output"]) if whole and "output" in answer else [answer]
+    if isinstance(answer, Mapping) and answer.get("object") == "response":
+        return _listed(answer.get("output"))
+    return [answer]
 
 
 def _reason(answer: object) -> object:

@@ -218,9 +218,9 @@ def test_a_call_never_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert writer.flush(20)
         assert writer.close(10)
         taken = [event for event in log.events if event.event_type == "tool.called"]
-        (gap,) = [event for event in log.events if event.event_type == "capture.gapped"]
+        gaps = [event for event in log.events if event.event_type == "capture.gapped"]
     assert 0 < len(taken) < 100
-    assert CaptureGapped.model_validate_json(gap.payload).count == dropped == 100 - len(taken)
+    assert sum(CaptureGapped.model_validate_json(gap.payload).count for gap in gaps) == dropped == 100 - len(taken)
 
 
 @pytest.mark.parametrize("source", SOURCES)
