@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from capture import clock
 from capture.errors import ConcurrentAppend, CopydeskError, EventConflict, LogRewound, ReservedEventType
 from capture.events.content import Prepared, digest
+from capture.events.content import decode as decode_event
 from capture.events.decoding import decode
 from capture.events.event import Event
 from capture.events.prepare import prepare
@@ -98,6 +99,9 @@ class _Memory:
     def submit_or_drop(self, event: Prepared) -> bool:
         self.submit(event)
         return True
+
+    def put_encoded(self, data: bytes) -> None:
+        self.submit(decode_event(data))
 
     def submit_quarantine(self, record: Quarantined) -> bool:
         self._events.quarantined.append(record)

@@ -216,11 +216,11 @@ def decode(data: bytes) -> Encoded:
     stop = len(data) - int.from_bytes(data[_PAYLOAD_LENGTH_AT : _LENGTHS.size], "little")
     start = _LENGTHS.size + _ID_LENGTH
     known = _fields.get((lengths, data[start : stop - _TIME_LENGTH]))
-    if known is not None:
-        fields = (data[_LENGTHS.size : start].decode(), *known, data[stop - _TIME_LENGTH : stop].decode(), data[stop:])
+    if known is None:
+        event = _new_tuple(Encoded, _decode_any(data))
     else:
-        fields = _decode_any(data)
-    event = _new_tuple(Encoded, fields)
+        event_id, at = data[_LENGTHS.size : start].decode(), data[stop - _TIME_LENGTH : stop].decode()
+        event = _new_tuple(Encoded, (event_id, *known, at, data[stop:]))
     event.encoded = data
     return event
 

@@ -9,16 +9,13 @@ from capture import clock
 from capture.errors import InvalidEvent
 from capture.events.content import Prepared, payload_bytes
 from capture.events.event import Event
-from capture.identifiers import new_id_text
+from capture.stamp import stamp
 
 MAX_ID = 200
 """The longest agent, run, correlation, causation or trace id, in characters."""
 
 MAX_STREAM = 255
 """The longest stream id, in characters."""
-
-Middle = tuple[str, int, str, str, str | None, str | None, str | None, str | None]
-"""The fields of `Prepared` from the type to the trace id."""
 
 _new_tuple = tuple.__new__
 # Type, version, and how the stream id is made, by class: what `Event.stream_id` works out, kept.
@@ -74,11 +71,12 @@ def prepare(
                 f"{stream_field} makes the stream id, of at most {MAX_STREAM} printable characters, "
                 f"found {stream_id!a:.80}"
             )
+    new_id, now = stamp()
     # tuple.__new__ and not Prepared(…): half the time, and every event needs one.
     return _new_tuple(
         Prepared,
         (
-            new_id_text() if event_id is None else _id_text(event_id),
+            new_id if event_id is None else _id_text(event_id),
             event_type,
             version,
             stream_id,
@@ -87,24 +85,25 @@ def prepare(
             correlation_id,
             causation_id,
             trace_id,
-            clock.now_text() if occurred_at is None else _time_text(occurred_at),
+            now if occurred_at is None else _time_text(occurred_at),
             payload_bytes(event),
         ),
     )
 
 
-def in_own_stream(event_class: type[Event], agent_id: str, run_id: str | None, correlation_id: str | None) -> Middle:
-    """What `prepare` puts between id and time of every event of a class that belongs to its agent's own stream.
+def check_ids(
+    agent_id: object, run_id: object, correlation_id: object, causation_id: object, trace_id: object
+) -> tuple[str, str | None, str | None, str | None, str | None]:
+    """The ids of an event as they are, once they are checked.
 
     Raises:
-        InvalidEvent: An id can't be stored.
+        InvalidEvent: One of them can't be stored.
     """
-    check_id("agent_id", agent_id)
-    for name, value in (("run_id", run_id), ("correlation_id", correlation_id)):
-        if value is not None:
+    ids = agent_id, run_id, correlation_id, causation_id, trace_id
+    for name, value in zip(("agent_id", "run_id", "correlation_id", "causation_id", "trace_id"), ids, strict=True):
+        if value is not None or name == "agent_id":
             check_id(name, value)
-    kind = event_class.event_type, event_class.schema_version
-    return (*kind, f"agent-{agent_id}", agent_id, run_id, correlation_id, None, None)
+    return ids  # type: ignore[return-value]
 
 
 def check_id(name: str, value: object) -> None:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from contextvars import copy_context
-from math import isfinite
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
 
 from capture import clock
 from capture.errors import InvalidEvent, ReservedEventType
 from capture.events import registry
-from capture.events.content import FLAT, MAX_PAYLOAD, Prepared
 from capture.events.decoding import explain
 from capture.events.event import Event
-from capture.events.prepare import Middle, check_id, in_own_stream, prepare
-from capture.events.shape import number_fields
+from capture.events.prepare import check_id, prepare
 from capture.identifiers import new_id_text
+from capture.sources.quick import Quick, quick_way
 from capture.writer import emit
-from capture.writer.identity import IDS, UNNAMED, Identity, as_id, bound_context, bound_ids
+from capture.writer.identity import IDS, UNNAMED, as_id, bound_context, bound_ids
 from capture.writer.quarantine import as_json, as_line, json_ready, quarantined
-from capture.writer.redaction import Redaction
 
 OWN_KEYS = frozenset(
     {
@@ -42,12 +37,7 @@ EventDict = TypeVar("EventDict", bound=Mapping[str, Any])
 _NO_IDS: dict[str, Any] = {}
 _OTHER_LINE = "log.recorded"
 _SHORT = 500
-_new_tuple = tuple.__new__
 _log = logging.getLogger("copydesk.sources")
-
-
-_Who = tuple[str | None, str | None, str | None]
-_Held = tuple[Redaction, Identity, _Who, tuple[str, ...] | None, Middle]
 
 
 class _Plan(NamedTuple):
@@ -56,29 +46,6 @@ class _Plan(NamedTuple):
     fields: frozenset[str]
     ids_among_fields: tuple[str, ...]
     known: frozenset[str]
-    quick: _Quick | None
-
-
-class _Quick:
-    """What is kept for the usual line of a class whose events belong to their agent's own stream."""
-
-    __slots__ = ("_event_class", "held", "numbers", "to_json", "validate")
-
-    def __init__(self, event_class: type[Event], numbers: tuple[str, ...]) -> None:
-        self.numbers = numbers
-        self._event_class = event_class
-        self.validate: Callable[[dict[str, Any]], Event] = event_class.__pydantic_validator__.validate_python
-        self.to_json: Callable[[Event], bytes] = event_class.__pydantic_serializer__.to_json
-        self.held: _Held | None = None
-
-    def hold(self, capture: emit.Capture) -> _Held:
-        """Look anew at what `configure` may have changed."""
-        identity, redaction = capture.identity, capture.redaction
-        who = identity.agent_id, identity.run_id, identity.correlation_id
-        middle = in_own_stream(self._event_class, identity.agent(), identity.run_id, identity.correlation_id)
-        # One assignment, since threads share this.
-        self.held = held = redaction, identity, who, redaction.opens(self._event_class), middle
-        return held
 
 
 class CaptureProcessor:
@@ -97,6 +64,7 @@ class CaptureProcessor:
         self._strict = strict
         self._other_lines = other_lines
         self._plans: dict[type[Event], _Plan] = {}
+        self._quick: dict[str, tuple[type[Event], Quick]] = {}
 
     def __call__(self, logger: Any, method_name: str, event_dict: EventDict) -> EventDict:
         """Capture one line.
@@ -115,7 +83,9 @@ class CaptureProcessor:
             name = event_dict.get("event")
             event_class = registry.find(name) if type(name) is str and "." in name else None
             if event_class is not None:
-                self._capture(event_class, event_dict)
+                quick = self._quick.get(event_class.event_type)
+                if quick is None or quick[0] is not event_class or not quick[1](event_dict):
+                    self._capture(event_class, event_dict)
             elif self._other_lines:
                 self._capture_other(logger, method_name, event_dict)
         except Exception as error:
@@ -126,8 +96,6 @@ class CaptureProcessor:
 
     def _capture(self, event_class: type[Event], line: Mapping[str, Any]) -> None:
         plan = self._plans.get(event_class) or self._make_plan(event_class)
-        if plan.quick is not None and self._capture_quickly(plan, plan.quick, line):
-            return
         fields = {key: value for key, value in line.items() if key in plan.fields}
         for name in plan.ids_among_fields:
             # `output_id=capture.new_id()`: the log's ids are texts.
@@ -146,54 +114,11 @@ class CaptureProcessor:
             )
         fields = frozenset(event_class.model_fields)
         ids = tuple(name for name in event_class.model_fields if name.endswith("_id") or name == "supersedes")
-        usual = event_class.stream_field is None and "event" not in fields and not ids and not self._strict
-        numbers = number_fields(event_class)
-        quick = _Quick(event_class, numbers) if usual and numbers is not None else None
-        plan = self._plans[event_class] = _Plan(fields, ids, fields | OWN_KEYS, quick)
+        plan = self._plans[event_class] = _Plan(fields, ids, fields | OWN_KEYS)
+        quick = None if self._strict else quick_way(event_class, plan.known, ids)
+        if quick is not None:
+            self._quick[event_class.event_type] = event_class, quick
         return plan
-
-    @staticmethod
-    def _capture_quickly(plan: _Plan, quick: _Quick, line: Mapping[str, Any]) -> bool:  # noqa: PLR0911 - each is a way out
-        """Capture the usual line: nothing but fields, nothing that nests, no bound ids.
-
-        Everything here is done by the longer way too, and a test holds the two equal; only that takes twice the time,
-        most of it in calls from function to function, and it is the agent's.
-
-        Returns:
-            False when the line has to go the longer way, which also says what is wrong with it.
-        """
-        fields = dict(line)
-        del fields["event"]
-        capture = emit.capture
-        identity = capture.identity
-        if copy_context() or not plan.fields.issuperset(fields):
-            return False
-        held = quick.held or quick.hold(capture)
-        who = identity.agent_id, identity.run_id, identity.correlation_id
-        if held[0] is not capture.redaction or held[1] is not identity or held[2] != who:
-            held = quick.hold(capture)
-        opens, middle = held[3], held[4]
-        if opens is None:
-            return False
-        try:
-            event = quick.validate(fields)
-            for name in opens:
-                value = getattr(event, name)
-                if value.__class__ not in FLAT and (value or value.__class__ is float):
-                    return False  # it may hide a secret, nest without end, or be no JSON number
-            for name in quick.numbers:
-                value = getattr(event, name)
-                if value.__class__ is float and not isfinite(value):
-                    return False
-            payload = quick.to_json(event)
-        except (ValidationError, PydanticSerializationError, UnicodeEncodeError):
-            return False
-        # A backslash may be that of an escaped NUL.
-        if b"\\" in payload or len(payload) > MAX_PAYLOAD:
-            return False
-        taker = capture.taker or capture.take()
-        taker.submit_or_drop(_new_tuple(Prepared, (new_id_text(), *middle, clock.now_text(), payload)))
-        return True
 
     @staticmethod
     def _event(event_class: type[Event], fields: dict[str, Any]) -> Event:

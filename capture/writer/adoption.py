@@ -18,6 +18,7 @@ from capture.settings import Settings
 from capture.writer import journal, owner, quarantine
 from capture.writer.committing import Sink, commit
 from capture.writer.quarantine import Quarantined, quarantined, refused
+from capture.writer.removal import Removal
 
 if TYPE_CHECKING:
     from capture.database.manager import DatabaseManager
@@ -117,7 +118,7 @@ def _adopt_segment(path: Path, log_id: bytes, sink: Sink) -> Iterator[Adopted]:
     if found.records:
         sink.sync()
     if not found.faults and not found.lost:
-        path.unlink(missing_ok=True)
+        Removal().remove(path)
         return
     aside = path.with_suffix(owner.DAMAGED)
     path.rename(aside)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capture.errors import DatabaseUnavailable, JournalFull
-from capture.events.content import Prepared, encode
+from capture.events.content import Prepared, decode, encode
 from capture.settings import Settings
 from capture.writer import journal, lifecycle, quarantine
 from capture.writer.committing import Sink
 from capture.writer.draining import BATCH_BYTES, BATCH_EVENTS, Drain
 from capture.writer.gaps import Gaps
+from capture.writer.lane import Put, lane
 from capture.writer.quarantine import Quarantined
 from capture.writer.reaching import OpenSink
 from capture.writer.segments import SEGMENT_BYTES, Queued, Segments
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     import asyncio
 
     from capture.database.manager import DatabaseManager
-
-MEMORY_RECORDS = 50_000
-"""Records that wait beyond so many are read back from the journal instead of being kept in memory."""
 
 
 class BatchingWriter:
@@ -47,7 +45,6 @@ class BatchingWriter:
         batch_age: How long the first event of a batch waits for others, in seconds.
         segment_bytes: The size of a journal file.
         journal_bytes: The bound of the journal; `COPYDESK_JOURNAL_BYTES` when left out.
-        memory_records: See `MEMORY_RECORDS`.
         agent_id: Who puts out `capture.gapped`.
         open_sink: Opens what stands for the database: for tests.
     """
@@ -64,7 +61,6 @@ class BatchingWriter:
         batch_age: float = 0.02,
         segment_bytes: int = SEGMENT_BYTES,
         journal_bytes: int | None = None,
-        memory_records: int = MEMORY_RECORDS,
         agent_id: str | None = None,
         open_sink: OpenSink | None = None,
     ) -> None:
@@ -74,7 +70,6 @@ class BatchingWriter:
         self._folder = (settings.journal if journal_folder is None else Path(journal_folder)).absolute()
         self._bound = settings.journal_bytes if journal_bytes is None else journal_bytes
         self._segment_bytes = segment_bytes
-        self._memory_records = memory_records
         self._agent_id = agent_id or settings.agent_id or "unnamed"
         self._open_sink = _opener(database) if open_sink is None else open_sink
         self._limits = (batch_events, batch_bytes, batch_age)
@@ -87,6 +82,7 @@ class BatchingWriter:
         self._queue: deque[Queued] = deque()
         self._counts = Counts()
         self._drain: Drain | None = None
+        self.put_encoded: Put = self.submit_encoded
         self._starter = 0
         self._started: Drain | None = None
         self.gaps = Gaps()
@@ -105,7 +101,7 @@ class BatchingWriter:
             EventConflict: `durable`, and its id is in the log with other content. It is in quarantine now.
         """
         if not durable:
-            self._put(journal.EVENT, encode(event), event, None, wait=self.full_wait)
+            self._put(journal.EVENT, encode(event), None, None, wait=self.full_wait)
             return
         refuse_in_event_loop("durable=True", "emit_async(event, durable=True)")
         self._refuse_waiting("durable=True")
@@ -121,23 +117,32 @@ class BatchingWriter:
         Returns:
             False when the event was dropped.
         """
-        segments, drain = self._segments, self._drain
+        return self.put_encoded(encode(event)) is not False
+
+    def submit_encoded(self, data: bytes) -> bool:
+        """As `submit_or_drop`, for an event that `encode` made bytes of; from the second on `put_encoded` does it."""
         try:
-            if segments is None or drain is None:
-                self._put(journal.EVENT, encode(event), event, None, wait=0)
-                return True
-            # What `_put` does, without the call: a log line of an agent comes this way.
-            segments.put(journal.EVENT, encode(event), event, None, in_memory=self._memory_records)
-            if drain.ended:
-                self._begin_anew(drain, segments)
-                self._put(journal.EVENT, encode(event), event, None, wait=0)
-            elif drain.idle:
-                drain.idle = False
-                drain.wake.set()
+            self._put(journal.EVENT, data, None, None, wait=0)
         except Exception as error:  # noqa: BLE001 - a source that may not raise: whatever it is, it is counted and told
-            self._drop(event.event_type, error)
+            self._drop(decode(data).event_type, error)
             return False
+        segments, drain = self._segments, self._drain
+        segment = None if segments is None else segments.active
+        if segments is not None and segment is not None and drain is not None:
+            self.put_encoded = lane(
+                segments, segment, self._queue, drain, otherwise=self.submit_encoded, rouse=self._rouse
+            )
         return True
+
+    def _rouse(self, data: bytes) -> None:
+        drain, segments = self._drain, self._segments
+        if drain is None or segments is None or drain.ended:
+            # The thread ended behind this event, which is in the journal of an orphan now. Twice is once.
+            self.submit_encoded(data)
+        else:
+            # Said here too: it may be 5 ms until the woken thread runs, and each `set` until then costs 2 µs.
+            drain.idle = False
+            drain.wake.set()
 
     def submit_quarantine(self, record: Quarantined) -> bool:
         """Take what can't be an event, on its way to quarantine; never waits.
@@ -146,7 +151,7 @@ class BatchingWriter:
             False when there was no room.
         """
         try:
-            self._put(journal.QUARANTINED, quarantine.encode(record), record, None, wait=0)
+            self._put(journal.QUARANTINED, quarantine.encode(record), None, None, wait=0)
         except Exception as error:  # noqa: BLE001 - as in submit_or_drop
             self._drop(record.event_type or "unknown", error)
             return False
@@ -158,9 +163,10 @@ class BatchingWriter:
 
         waiter, answered = self._async_waiter() if durable else (None, None)
         data, until = encode(event), time.monotonic() + self.full_wait
+        record = None if waiter is None else event
         while True:
             try:
-                self._put(journal.EVENT, data, event, waiter, wait=0)
+                self._put(journal.EVENT, data, record, waiter, wait=0)
                 break
             except JournalFull:
                 if time.monotonic() >= until:
@@ -245,16 +251,14 @@ class BatchingWriter:
         """Begin anew: journal, queue and thread belong to the parent, which goes on with them."""
         self._reset()
 
-    def _put(
-        self, kind: int, data: bytes, record: Prepared | Quarantined, waiter: Waiter | None, *, wait: float
-    ) -> None:
+    def _put(self, kind: int, data: bytes, record: Prepared | None, waiter: Waiter | None, *, wait: float) -> None:
         segments = self._segments
         if segments is None:
             segments = self._open()
         until: float | None = None
         while True:
             try:
-                segments.put(kind, data, record, waiter, in_memory=self._memory_records)
+                segments.put(kind, data, record, waiter)
                 break
             except JournalFull:
                 if until is None:
@@ -290,6 +294,7 @@ class BatchingWriter:
 
     def _let_go(self, segments: Segments) -> None:
         self._segments = self._drain = None
+        self.put_encoded = self.submit_encoded
         segments.release()
         # What was not committed is in the journal, and whoever opens the next one adopts it.
         self._queue.clear()

@@ -199,9 +199,9 @@ class Drain:
         records: list[Quarantined] = []
         for item in batch:
             record = item[4] if item[4] is not None or item[0] is None else _read_back(item[0], item[1], item[3])
-            if type(record) is Prepared:
+            if isinstance(record, Prepared):
                 events.append(record)
-            elif type(record) is Quarantined:
+            elif record is not None:
                 records.append(record)
         gap = self._gaps.event(self._agent_id)
         if gap is not None:
@@ -315,8 +315,10 @@ class Drain:
 
 
 def _read_back(segment: Segment, offset: int, size: int) -> Prepared | Quarantined:
-    """A record that was left to the journal, to keep memory flat while the database is away."""
+    payload = segment.payload(offset, size)
     try:
+        if payload is not None:
+            return decode_event(payload)
         record = segment.read(offset)
         return decode_event(record.payload) if record.kind == journal.EVENT else quarantine.decode(record.payload)
     except (OSError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +31,11 @@ class Taker(Protocol):
 
     def submit_or_drop(self, event: Prepared) -> bool:
         """See `BatchingWriter.submit_or_drop`."""
+        ...
+
+    @property
+    def put_encoded(self) -> Callable[[bytes], object]:
+        """See `BatchingWriter.put_encoded`."""
         ...
 
     def submit_quarantine(self, record: Quarantined) -> bool:
@@ -168,7 +174,7 @@ def configure(
     for name, value in (("agent_id", agent_id), ("run_id", run_id), ("correlation_id", correlation_id)):
         if value is not None:
             check_id(name, value)
-            setattr(capture.identity, name, value)
+    capture.identity = capture.identity.but(agent_id, run_id, correlation_id)
     if redact is not None:
         capture.redaction = Redaction(redact)
     capture.set_options(database_url=database_url, journal=journal, journal_bytes=journal_bytes, full_wait=full_wait)

@@ -23,19 +23,25 @@ _log = logging.getLogger("copydesk.writer")
 
 
 class Identity:
-    """What `configure` and the environment say about the agent.
+    """What `configure` and the environment say about the agent. Never changed: `configure` puts another in its place.
 
-    Attributes:
+    Args:
         agent_id: Who emits.
         run_id: The run of the agent.
         correlation_id: What its events belong to.
     """
 
-    def __init__(self) -> None:
-        self.agent_id: str | None = None
-        self.run_id: str | None = None
-        self.correlation_id: str | None = None
+    def __init__(
+        self, agent_id: str | None = None, run_id: str | None = None, correlation_id: str | None = None
+    ) -> None:
+        self.agent_id = agent_id
+        self.run_id = run_id
+        self.correlation_id = correlation_id
         self._default: str | None = None
+
+    def but(self, agent_id: str | None, run_id: str | None, correlation_id: str | None) -> Identity:
+        """The same, but for what is given."""
+        return Identity(agent_id or self.agent_id, run_id or self.run_id, correlation_id or self.correlation_id)
 
     def agent(self) -> str:
         """Who emits when neither the argument nor the bound context says it."""

@@ -80,8 +80,11 @@ class Owner:
 
     def release(self) -> None:
         """Let go: the segments that are left are orphans now, and without any the lock file goes too."""
-        if not any(self.folder.glob(f"{self.name}.*{SUFFIX}")):
-            self._path.unlink(missing_ok=True)
+        try:
+            if not any(self.folder.glob(f"{self.name}.*{SUFFIX}")):
+                self._path.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("the lock %s can't be removed: %s; whoever adopts the journal removes it", self._path, error)
         self._lock.release()
 
 

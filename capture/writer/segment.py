@@ -27,8 +27,10 @@ _PAGES_AT_ONCE = 64
 _ZEROS = bytes(1024 * 1024)
 # The hot path below does what journal.write_frame and write_mark do; a test holds them equal.
 _pack_frame = journal.FRAME.pack
+_read_frame = journal.FRAME.unpack_from
 # Signed, ~n has the bytes of the complement, and needs no number of 64 bits.
-_put_mark = Struct("<Qq").pack_into
+put_written = Struct("<Qq").pack_into
+"""Write a mark into a mapping: its offset, the sequence, and `~sequence`."""
 
 
 class Segment:
@@ -39,9 +41,12 @@ class Segment:
         number: 1, 2, 3 … in this process.
         size: The file's size, in bytes.
         sequence: The sequence of the last record written.
+        offset: Where the next frame begins.
+        end: Where the space for frames ends.
+        mapping: The file in memory.
     """
 
-    __slots__ = ("_end", "_file", "_log_id", "_map", "_offset", "_write", "number", "path", "sequence", "size")
+    __slots__ = ("_file", "_log_id", "_write", "end", "mapping", "number", "offset", "path", "sequence", "size")
 
     def __init__(self, path: Path, number: int, size: int, file: int, log_id: bytes) -> None:
         self.path = path
@@ -50,11 +55,11 @@ class Segment:
         self.sequence = 0
         # The descriptor stays open from the first byte on: one opened later may not be told of a failed write-back.
         self._file = file
-        self._map = mmap.mmap(file, size)
-        self._map.seek(journal.RECORDS_AT)
-        self._write = self._map.write
-        self._offset = journal.RECORDS_AT
-        self._end = size - journal.HEADER_SIZE
+        self.mapping = mmap.mmap(file, size)
+        self.mapping.seek(journal.RECORDS_AT)
+        self._write = self.mapping.write
+        self.offset = journal.RECORDS_AT
+        self.end = size - journal.HEADER_SIZE
         self._log_id = log_id
         self._write_header()
 
@@ -84,19 +89,35 @@ class Segment:
         return segment
 
     def append(self, kind: int, payload: bytes) -> int:
-        """Write a record. The caller holds the journal's lock.
+        """Write a record. The caller holds the journal's lock. An agent's usual event goes by `capture.writer.lane`.
 
         Returns:
             The offset of its frame, or -1 when it does not fit any more.
         """
-        sequence, start, length = self.sequence + 1, self._offset, len(payload)
+        sequence, start, length = self.sequence + 1, self.offset, len(payload)
         stop = start + FRAME_OVERHEAD + length
-        if stop > self._end:
+        if stop > self.end:
             return -1
         self._write(_pack_frame(MARKER, crc32(payload, sequence << 8 | kind), length, kind, sequence) + payload)
-        _put_mark(self._map, WRITTEN_AT, sequence, ~sequence)
-        self._offset, self.sequence = stop, sequence
+        put_written(self.mapping, WRITTEN_AT, sequence, ~sequence)
+        self.offset, self.sequence = stop, sequence
         return start
+
+    def payload(self, offset: int, size: int) -> bytes | None:
+        """Read back the payload of the event at an offset that `append` returned.
+
+        Args:
+            offset: Of its frame.
+            size: Of its payload, in bytes.
+
+        Returns:
+            None when it does not read back as an event that was written.
+        """
+        start = offset + FRAME_OVERHEAD
+        payload: bytes = self.mapping[start : start + size]
+        marker, crc, length, kind, sequence = _read_frame(self.mapping, offset)
+        whole = marker == MARKER and length == size and kind == journal.EVENT
+        return payload if whole and crc32(payload, sequence << 8 | kind) == crc else None
 
     def read(self, offset: int) -> journal.Record:
         """Read back the record at an offset that `append` returned.
@@ -104,18 +125,18 @@ class Segment:
         Raises:
             OSError: It does not read back as it was written.
         """
-        frame = journal.read_frame(memoryview(self._map), offset, self._end)
+        frame = journal.read_frame(memoryview(self.mapping), offset, self.end)
         if frame is None:
             raise OSError(errno.EIO, "a journal record does not read back as it was written", str(self.path))
         return frame[0]
 
     def raw(self, offset: int, size: int) -> bytes:
         """The bytes of a frame with a payload of this size, whatever they are now."""
-        return self._map[offset : offset + journal.FRAME_OVERHEAD + size]
+        return self.mapping[offset : offset + journal.FRAME_OVERHEAD + size]
 
     def is_half_full(self) -> bool:
         """True when it is time to make the next one."""
-        return self._offset * 2 > self._end
+        return self.offset * 2 > self.end
 
     def prefault(self, pause: Callable[[], object]) -> None:
         """Touch every page before the first record, so that the agent's thread never waits for one.
@@ -125,7 +146,7 @@ class Segment:
         """
         for start in range(_PAGE, self.size - _PAGE, _PAGE * _PAGES_AT_ONCE):
             pages = range(start, min(start + _PAGE * _PAGES_AT_ONCE, self.size - _PAGE), _PAGE)
-            self._map[pages.start : pages.stop : _PAGE] = bytes(len(pages))
+            self.mapping[pages.start : pages.stop : _PAGE] = bytes(len(pages))
             pause()
 
     def name_log(self, log_id: bytes) -> None:
@@ -137,7 +158,7 @@ class Segment:
 
     def mark_committed(self, sequence: int) -> None:
         """Say up to which record the log holds them for good: recovery need not look at those again."""
-        _put_mark(self._map, COMMITTED_AT, sequence, ~sequence)
+        put_written(self.mapping, COMMITTED_AT, sequence, ~sequence)
 
     def sync(self) -> None:
         """Bring everything to the disk.
@@ -149,7 +170,7 @@ class Segment:
 
     def close(self) -> None:
         """Let go of the file and leave it where it is."""
-        self._map.close()
+        self.mapping.close()
         os.close(self._file)
 
     def delete(self) -> None:
@@ -159,8 +180,8 @@ class Segment:
 
     def _write_header(self) -> None:
         header = journal.write_header(journal.Header(self.number, self._log_id, self.size))
-        self._map[: len(header)] = header
-        self._map[self.size - len(header) :] = header
+        self.mapping[: len(header)] = header
+        self.mapping[self.size - len(header) :] = header
 
 
 def allocate(file: int, size: int) -> None:

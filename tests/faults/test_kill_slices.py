@@ -38,8 +38,13 @@ def test_a_kill_at_a_system_call_loses_nothing(database_url: str, tmp_path: Path
 def test_kills_at_random_moments_lose_nothing(database_url: str, tmp_path: Path) -> None:
     """Agents of many threads, and those who recover them, are killed at any moment: nothing is lost or there twice."""
     ended: list[object] = []
-    with raising(database_url, tmp_path, "moments", 4, 8) as rounds:
-        told = acknowledged(ended.extend(one["ended"]) or one for one in rounds)  # type: ignore[func-returns-value]
+    told: list[str] = []
+    with raising(database_url, tmp_path, "moments", 4, 40) as rounds:
+        for one in rounds:
+            ended += one["ended"]
+            told += acknowledged([one])
+            if ended.count(-9) >= 4 and len(told) > 100:
+                break  # how much is emitted before a moment comes depends on the machine
     assert ended.count(-9) >= 4, "the moments came too late: nobody was killed"
     assert len(told) > 100
     assert faults(told, raw_rows(database_url)) == []

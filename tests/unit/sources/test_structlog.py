@@ -54,9 +54,6 @@ def logger(*processors: Any, lines: Lines | None = None, **bound: Any) -> Any:
     return structlog.wrap_logger(None, processors=chain, wrapper_class=structlog.BoundLogger).bind(**bound)
 
 
-POST = {"channel": "x", "identity": "@us", "body": "Hello"}
-
-
 def test_a_line_named_by_an_event_type_becomes_that_event(events: Captured) -> None:
     """The declared fields make the event; agent, run and correlation come from the bound context."""
     log = logger(CaptureProcessor(strict=True), agent_id="poster", run_id="r1", correlation_id="c1")
@@ -66,6 +63,8 @@ def test_a_line_named_by_an_event_type_becomes_that_event(events: Captured) -> N
     assert (event.agent_id, event.run_id, event.correlation_id) == ("poster", "r1", "c1")
 
 
+POST = {"channel": "x", "identity": "@us", "body": "Hello"}
+MOMENT = datetime(2026, 11, 25, tzinfo=UTC)
 LINES = (
     {"key": "a", "value": "plain", "kind": "fact"},
     {"key": "a", "value": "é\n\u2028 \\u0000 C:\\u0000x", "kind": "fact", "confidence": 0.5, "source": None},
@@ -78,24 +77,59 @@ LINES = (
     {"key": "a", "value": "x" * 1_100_000, "kind": "fact"},
     {"key": "a", "value": None, "kind": 7},
     {"key": "a", "value": [], "kind": "fact", "unknown": 1},
+    {"key": "a", "value": "x", "kind": "fact", "agent_id": "another", "correlation_id": 7},
+    {"key": "a", "value": "x", "kind": "fact", "agent_id": " "},
+    {"key": "a", "value": "x", "kind": "fact", "level": "info", "timestamp": "now"},
+    {"_type": "social_post.drafted", **POST, "output_id": uuid.UUID(int=7), "confidence": 1},
+    {"_type": "social_post.drafted", **POST, "output_id": "o-1", "media": [{"sha256": "a" * 64, "media_type": "a/b"}]},
+    {"_type": "social_post.drafted", **POST, "output_id": "o-1", "metadata": {"token": "x"}, "publish_after": MOMENT},
+    {"_type": "social_post.drafted", **POST, "output_id": "o 1"},
+    {"_type": "task.discovered", "task_id": "é", "priority": 0.5},
+    {"_type": "task.discovered", "task_id": "t" * 300},
 )
 
 
 @pytest.mark.parametrize("line", LINES, ids=range(len(LINES)))
-def test_the_quick_way_says_what_the_longer_one_says(line: dict[str, Any]) -> None:
-    """A line without bound ids takes a shorter way: what is captured, redacted and refused is the same by both."""
+@pytest.mark.parametrize("bound", [{}, {"run_id": "r", "trace_id": "t", "other": 1}], ids=["alone", "bound"])
+def test_the_quick_way_says_what_the_longer_one_says(line: dict[str, Any], bound: dict[str, Any]) -> None:
+    """A usual line takes a shorter way: what is captured, redacted and refused is the same by both."""
     answers = []
-    for bound in ({}, {"trace_id": "t"}):  # a bound id leads the longer way
+    for quick in (True, False):
+        processor = CaptureProcessor()
+        if not quick:
+            processor._quick = Never()
         with captured() as events, bound_contextvars(**bound):
-            logger(CaptureProcessor()).info("memory.learned", **line)
+            log = logger(structlog.contextvars.merge_contextvars, processor)
+            log.info("memory.learned", key="first", value=1, kind="the first line finds the way")
+            log.info(line.get("_type", "memory.learned"), **{key: line[key] for key in line if key != "_type"})
         answers.append(
             (
-                [(event.payload.model_dump_json(), event.stream_id, event.agent_id, event.run_id) for event in events],
+                [(event.payload.model_dump_json(), *event[2:10]) for event in events],
                 [(record.error, json.loads(record.raw)["data"]) for record in events.quarantined],
             )
         )
     assert answers[0] == answers[1]
-    assert len(answers[0][0]) + len(answers[0][1]) == 1
+    assert len(answers[0][0]) + len(answers[0][1]) == 2
+
+
+class Never(dict[str, Any]):
+    """A processor without a quick way."""
+
+    def __setitem__(self, key: str, value: object) -> None:
+        """Not kept."""
+
+
+def test_usual_lines_take_the_quick_way() -> None:
+    """Lines of events in their agent's stream and of drafts, with bound ids and structlog's own keys, take it."""
+    processor = CaptureProcessor()
+    with captured() as events, bound_contextvars(run_id="r"):
+        log = logger(structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, processor)
+        for number in range(3):
+            log.info("memory.learned", key=str(number), value="v", kind="fact")
+            log.info("social_post.drafted", **POST, output_id=capture.new_id())
+            processor._capture = None  # type: ignore[method-assign, assignment]
+    assert [event.event_type for event in events] == ["memory.learned", "social_post.drafted"] * 3
+    assert not events.quarantined
 
 
 def test_the_quick_way_asks_who_emits(monkeypatch: pytest.MonkeyPatch) -> None:

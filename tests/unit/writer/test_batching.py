@@ -110,11 +110,11 @@ def test_the_database_may_be_away_for_long(tmp_path: Path) -> None:
         assert writer.stats().last_error is None
 
 
-def test_records_beyond_the_memory_bound_are_read_back_from_the_journal(tmp_path: Path) -> None:
-    """While the database is away memory holds a bounded count of records, and none is lost."""
+def test_what_waits_is_read_back_from_the_journal(tmp_path: Path) -> None:
+    """Memory holds no record that waits for the database, and none is lost."""
     log = MemoryLog()
     log.go_away()
-    with writing(log, tmp_path, memory_records=3) as writer:
+    with writing(log, tmp_path) as writer:
         for number in range(40):
             writer.submit(note(number))
         writer.submit_quarantine(quarantined(b"raw", "error", source="test"))
