@@ -31,8 +31,9 @@ MAX_SEGMENT_BYTES = 128 * 1024 * 1024
 """More would hold more records than a frame's CRC can tell apart by their sequence (2^24)."""
 
 Queued = tuple[Segment | None, int, int, int, Prepared | Quarantined | None, Waiter | None]
-"""Segment, offset, sequence, bytes, record, waiter. Without a segment: a flush. Without a record: read it back. A plain
-tuple, since one is made for every event on the agent's thread."""
+"""Segment, offset, sequence, bytes, record, waiter. Without a segment: a flush. Without a record: it is read back from
+the journal, so that memory stays flat while the database is away. A plain tuple, since one is made for every event on
+the agent's thread."""
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _log = logging.getLogger("copydesk.writer")
@@ -40,6 +41,12 @@ _log = logging.getLogger("copydesk.writer")
 
 class Segments:
     """The journal that this process writes.
+
+    Attributes:
+        lock: Held while a record is written and while a segment is taken away.
+        room: Set when a segment was given up.
+        active: The segment that is being written.
+        writing: True while a record is half written; who holds the lock and sees it has interrupted itself.
 
     Args:
         folder: The journal folder.
@@ -57,11 +64,11 @@ class Segments:
         self._owner = Owner(folder)
         self._removal = Removal()
         self._numbers = itertools.count(1)
-        self._active: Segment | None = None
+        self.active: Segment | None = None
         self._spare: Segment | None = None
         self._all: dict[int, Segment] = {}
         self._log_id = journal.UNKNOWN_LOG
-        self._writing = False
+        self.writing = False
 
     @property
     def name(self) -> str:
@@ -77,7 +84,7 @@ class Segments:
         return len(self._all)
 
     def put(
-        self, kind: int, payload: bytes, record: Prepared | Quarantined, waiter: Waiter | None, *, in_memory: int
+        self, kind: int, payload: bytes, record: Prepared | Quarantined | None = None, waiter: Waiter | None = None
     ) -> None:
         """Write a record and queue it, in one step: the order of commits is the order of `emit`.
 
@@ -87,9 +94,8 @@ class Segments:
         Args:
             kind: The kind of the frame.
             payload: Its payload.
-            record: What the payload encodes.
+            record: What the payload encodes; left out, it is read back.
             waiter: Who waits for its commit.
-            in_memory: With so many records in the queue, this one is left to the journal.
 
         Raises:
             JournalFull: There is no room within the bound, or on the disk.
@@ -97,21 +103,20 @@ class Segments:
         """
         queue = self._queue
         with self.lock:
-            if self._writing:
+            if self.writing:
                 segment = self._make(len(payload))
                 offset = segment.append(kind, payload)
                 queue.append((segment, offset, segment.sequence, len(payload), record, waiter))
                 return
-            self._writing = True
+            self.writing = True
             try:
-                active = self._active
+                active = self.active
                 offset = -1 if active is None else active.append(kind, payload)
                 if active is None or offset < 0:
                     active, offset = self.append(kind, payload)
-                kept = record if len(queue) < in_memory else None
-                queue.append((active, offset, active.sequence, len(payload), kept, waiter))
+                queue.append((active, offset, active.sequence, len(payload), record, waiter))
             finally:
-                self._writing = False
+                self.writing = False
 
     def append(self, kind: int, payload: bytes) -> tuple[Segment, int]:
         """Write a record, to a new segment when it does not fit into this one; the caller holds `lock`.
@@ -119,14 +124,14 @@ class Segments:
         Returns:
             The segment, and the offset of the record in it.
         """
-        if self._active is not None and (offset := self._active.append(kind, payload)) >= 0:
-            return self._active, offset
-        segment = self._active = self._next(len(payload))
+        if self.active is not None and (offset := self.active.append(kind, payload)) >= 0:
+            return self.active, offset
+        segment = self.active = self._next(len(payload))
         return segment, segment.append(kind, payload)
 
     def wants_spare(self) -> bool:
         """True when the next segment should be made ready."""
-        active = self._active
+        active = self.active
         return (
             self._spare is None
             and active is not None
@@ -146,7 +151,7 @@ class Segments:
 
     def is_active(self, segment: Segment) -> bool:
         """True while records may still be added to a segment."""
-        return segment is self._active
+        return segment is self.active
 
     def name_log(self, log_id: bytes) -> None:
         """Say which log the records are for, in every segment."""
@@ -159,8 +164,8 @@ class Segments:
         """Delete a segment whose records are all in the log for good."""
         with self.lock:
             self._all.pop(segment.number, None)
-            if segment is self._active:
-                self._active = None
+            if segment is self.active:
+                self.active = None
         segment.close()
         self._removal.remove(segment.path)
         self.room.set()
@@ -176,14 +181,14 @@ class Segments:
     def seal(self) -> None:
         """Add nothing more to the segment that is being written; the next record begins another."""
         with self.lock:
-            self._active = None
+            self.active = None
 
     def retire(self, segments: Iterable[Segment]) -> None:
         """Add nothing more to these: the disk refused to keep what they hold."""
         with self.lock:
             for segment in segments:
-                if segment is self._active:
-                    self._active = None
+                if segment is self.active:
+                    self.active = None
                 if segment is self._spare:
                     self._spare = None
 
@@ -201,7 +206,7 @@ class Segments:
                     segment.close()
                     self._removal.remove(segment.path)
             self._all.clear()
-            self._active = self._spare = None
+            self.active = self._spare = None
             self._owner.release()
 
     def _next(self, length: int) -> Segment:
