@@ -222,7 +222,7 @@ class _Reader:
     def _timezone(self, value: Any, path: locator.Path) -> str:
         try:
             return ZoneInfo(value).key if isinstance(value, str) and value else self._no_timezone(value, path)
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):  # the last is what zoneinfo says of a zone that it does not have
             self._no_timezone(value, path)
 
     def _no_timezone(self, value: Any, path: locator.Path) -> NoReturn:

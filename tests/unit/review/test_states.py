@@ -192,6 +192,40 @@ def test_every_command_in_every_state(state: str, command: type[Command]) -> Non
         assert len(story.events) == before
 
 
+@pytest.mark.parametrize("pair", sorted(LEADS_TO, key=str), ids=lambda pair: f"{pair[0]}-{pair[1].__name__}")
+def test_nobody_does_what_their_role_does_not_let_them(pair: tuple[str, type[Command]]) -> None:
+    """A person without the role is refused whatever else holds; what machines ask needs none."""
+    state, command = pair
+    story = arrive(state)
+    if command is Expire:
+        story.now = DEADLINE
+    asking = replace(asked(command, story.output), roles=frozenset({"viewer"}))
+    if command is Release:
+        story.when(asked(Claim, story.output))
+    outcome = story.when(asking)
+    if command.by_person:
+        assert isinstance(outcome, Refusal)
+        assert (outcome.code, outcome.exit_code) == ("ROLE", 4)
+    else:
+        assert not isinstance(outcome, Refusal), outcome
+
+
+@pytest.mark.parametrize("command", ALL, ids=lambda command: command.__name__)
+def test_what_a_rule_rejects_hears_no_other_command(command: type[Command]) -> None:
+    """The first command on a revision that a rule rejects is refused and does nothing; opening it rejects it."""
+    story = Story(draft())
+    asking = replace(asked(command, story.output), judgement=Judgement(decides="reject", because="rule 1 denies it"))
+    outcome = story.when(asking)
+    if command in (Open, AutoDecide):
+        assert not isinstance(outcome, Refusal)
+        assert [type(event).__name__ for event in outcome] == ["ReviewOpened", "ReviewRejected"]
+        assert story.output.state == "rejected"
+    else:
+        assert isinstance(outcome, Refusal)
+        assert outcome.code == ("DENIED" if ("pending", command) in LEADS_TO else "STATE")
+        assert len(story.events) == 1
+
+
 def test_the_table_is_the_documented_one() -> None:
     """The table has the documented moves, and no other."""
     assert {(state.value, command) for state, command in MOVES} == set(LEADS_TO)
