@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from capture import clock
 from capture.database.manager import Transaction
-from capture.events.content import Prepared, digest
+from capture.events.content import Middle, Prepared, digest
 
 COLUMNS = (
     "position",
@@ -116,16 +116,31 @@ def _copy(transaction: Transaction, batch: Sequence[Row], after: int, recorded_a
         raise DBAPIError.instance(_COPY, None, error, errors, connection_invalidated=lost, dialect=dialect) from error
 
 
+_MAX_MIDDLES = 1000
+_middles: dict[Middle, str] = {}
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def _copy_line(row: Row) -> bytes:
     """One line of COPY's text format (PostgreSQL documentation, COPY, "Text Format"), without position and time."""
     event, event_digest = row
-    fields = "\t".join("\\N" if field is None else str(field).translate(_ESCAPES) for field in event[:10])
+    middle = _middles.get(event[1:9])
+    if middle is None:
+        middle = _copy_middle(event[1:9])
+    head = f"{event[0].translate(_ESCAPES)}\t{middle}\t{event[9].translate(_ESCAPES)}\t".encode()
     # JSON text has no raw control characters: only its backslashes need escaping.
-    payload = event.payload.replace(b"\\", b"\\\\")
-    return b"%s\t%s\t\\\\x%s\n" % (fields.encode(), payload, event_digest.hex().encode())
+    payload = event[10].replace(b"\\", b"\\\\")
+    return b"%s%s\t\\\\x%s\n" % (head, payload, event_digest.hex().encode())
+
+
+def _copy_middle(middle: Middle) -> str:
+    text = "\t".join("\\N" if field is None else str(field).translate(_ESCAPES) for field in middle)
+    if middle[2] == f"agent-{middle[3]}":
+        # The same for all events of one type that one run of an agent puts out into the agent's own stream.
+        if len(_middles) >= _MAX_MIDDLES:
+            _middles.clear()
+        _middles[middle] = text
+    return text
 
 
 def append_few(transaction: Transaction, batch: Sequence[Row]) -> list[int]:

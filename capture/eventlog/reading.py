@@ -6,21 +6,31 @@ Dense positions make pages complete. One long snapshot over all of them would sl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from capture import clock
 from capture.database.manager import DatabaseManager
 from capture.database.tables import events, head
+from capture.database.twin import twin
 from capture.errors import LogRewound
 from capture.events.recorded import Stored
 
 PAGE = 1000
 """Events a page: larger ones gain nothing and hold more in memory."""
 
-_COLUMNS = [events.c[name] for name in Stored._fields]
+_TIME_LENGTH = 27
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_TEXTS = {"event_id", "payload"}
+# As text, and from the driver's own cursor: through SQLAlchemy's types a row took twice as long as SQLite itself.
+_COLUMNS = twin(
+    sqlite=", ".join(Stored._fields),
+    postgresql=", ".join(f"{name}::text" if name in _TEXTS else name for name in Stored._fields),
+)
+_MARK = twin(sqlite="?", postgresql="%s")
 _new_tuple = tuple.__new__
 
 
@@ -32,24 +42,83 @@ def pages(
     Raises:
         LogRewound: `after` lies beyond the head.
     """
-    query = sa.select(*_COLUMNS).where(events.c.position > sa.bindparam("after")).order_by(events.c.position)
-    if types is not None:
-        query = query.where(events.c.event_type.in_(sorted(types)))
-    if stream is not None:
-        query = query.where(events.c.stream_id == stream)
     if after > 0:
         refuse_beyond_head(manager, after)
     left = limit
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)
         with manager.connect() as connection:
-            page = [_stored(row) for row in connection.execute(query.limit(size), {"after": after})]
+            page = _select(connection, manager.backend.name, after=after, types=types, stream=stream, limit=size)
         yield from page
         if len(page) < size:
             return
         after = page[-1].position
         if left is not None:
             left -= len(page)
+
+
+def _select(
+    connection: sa.Connection,
+    backend: str,
+    *,
+    after: int = 0,
+    types: frozenset[str] | None = None,
+    stream: str | None = None,
+    event_id: str | None = None,
+    limit: int | None = None,
+) -> list[Stored]:
+    mark = _MARK[backend]
+    values: list[object] = [after]
+    sql = f"SELECT {_COLUMNS[backend]} FROM agents_events WHERE position > {mark}"
+    if types is not None:
+        sql += f" AND event_type IN ({', '.join([mark] * len(types)) or 'NULL'})"
+        values += sorted(types)
+    if stream is not None:
+        sql += f" AND stream_id = {mark}"
+        values.append(stream)
+    if event_id is not None:
+        sql += f" AND event_id = {mark}"
+        values.append(event_id)
+    sql += " ORDER BY position"
+    if limit is not None:
+        sql += f" LIMIT {mark}"
+        values.append(limit)
+    return stored(connection.exec_driver_sql(sql, tuple(values)).cursor.fetchall())
+
+
+def stored(rows: Iterable[Sequence[Any]]) -> list[Stored]:
+    """Rows of the driver as `Stored`: times aware and in UTC, the digest as bytes."""
+    found = []
+    latest: object = None
+    recorded_at = _NEVER
+    for row in rows:
+        occurred_at = row[10]
+        # Many events are recorded at one time: those of a batch.
+        if row[11] != latest:
+            latest = row[11]
+            recorded_at = _time(latest)
+        digest = row[13]
+        found.append(
+            _new_tuple(
+                Stored,
+                (
+                    *row[:10],
+                    _time(occurred_at),
+                    recorded_at,
+                    row[12],
+                    digest if digest.__class__ is bytes else bytes(digest),
+                ),
+            )
+        )
+    return found
+
+
+def _time(value: Any) -> datetime:
+    if value.__class__ is str:
+        # What `clock.to_text` wrote needs no look for other forms.
+        own = len(value) == _TIME_LENGTH and value[-1] == "Z" and value[10] == "T"
+        return datetime.fromisoformat(value) if own else clock.from_text(value)
+    return value if value.tzinfo is UTC else value.astimezone(UTC)  # type: ignore[no-any-return]
 
 
 def refuse_beyond_head(manager: DatabaseManager, after: int) -> None:
@@ -72,16 +141,13 @@ def refuse_beyond_head(manager: DatabaseManager, after: int) -> None:
 
 def by_event_id(connection: sa.Connection, event_id: str) -> Stored | None:
     """The stored row with this id, or None."""
-    row = connection.execute(sa.select(*_COLUMNS).where(events.c.event_id == event_id)).one_or_none()
-    return None if row is None else _stored(row)
+    rows = _select(connection, connection.dialect.name, event_id=event_id)
+    return rows[0] if rows else None
 
 
 def of_stream(connection: sa.Connection, stream: str, after: int) -> list[Stored]:
     """All stored rows of a stream after a position, in one statement."""
-    query = (
-        sa.select(*_COLUMNS).where(events.c.stream_id == stream, events.c.position > after).order_by(events.c.position)
-    )
-    return [_stored(row) for row in connection.execute(query)]
+    return _select(connection, connection.dialect.name, stream=stream, after=after)
 
 
 def end_of_stream(connection: sa.Connection, stream: str) -> int:
@@ -98,14 +164,3 @@ def positions_of(connection: sa.Connection, event_ids: Sequence[str]) -> dict[st
         some = query.where(events.c.event_id.in_(event_ids[start : start + 500]))
         found.update({row.event_id: (row.position, bytes(row.digest)) for row in connection.execute(some)})
     return found
-
-
-def _stored(row: Any) -> Stored:
-    stored = _new_tuple(Stored, row)
-    if stored.recorded_at.tzinfo is not UTC or type(stored.digest) is not bytes:
-        return stored._replace(
-            occurred_at=stored.occurred_at.astimezone(UTC),
-            recorded_at=stored.recorded_at.astimezone(UTC),
-            digest=bytes(stored.digest),
-        )
-    return stored
