@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from capture.database import retry
 from capture.database.manager import DatabaseManager
 from capture.errors import CopydeskError, DatabaseBusy, RolledBack, WouldDeadlock
+from tests.fixtures.killing import Killed, killing
 
 INSERT = "INSERT INTO modules_test_notes (id) VALUES (?)"
 
@@ -36,6 +37,23 @@ def test_all_or_nothing(notes: DatabaseManager) -> None:
     assert ids(notes) == []
     with pytest.raises(sa.exc.DBAPIError):
         notes.execute_query("SELECT * FROM modules_test_more")
+
+
+def test_a_ctrl_c_inside_reaches_who_began_it(notes: DatabaseManager) -> None:
+    """What ends a transaction at any statement or its commit takes it back and arrives as it is; the next one works."""
+    ended = 0
+    while True:
+        try:
+            with killing(ended + 1), notes.transaction() as transaction:
+                transaction.connection.exec_driver_sql("INSERT INTO modules_test_notes (id) VALUES (1)")
+                transaction.connection.exec_driver_sql("SELECT id FROM modules_test_notes")
+        except Killed:
+            ended += 1
+            assert ids(notes) == []
+            continue
+        break
+    assert ended >= 3
+    assert ids(notes) == [1]
 
 
 def test_all_calls_of_the_thread_join(notes: DatabaseManager) -> None:

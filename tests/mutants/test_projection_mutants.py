@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import sqlalchemy as sa
 
 from capture import DatabaseManager
 from capture.vocabulary import MemoryLearned
-from projections import ProjectionRunner, bulk, checkpoint, dead_letters_of
+from projections import ProjectionRunner, bulk, checkpoint, dead_letters_of, replay
 from projections.folding import Folded
+from projections.rebuild import Rebuild
 from projections.runner import Standing
-from tests.fixtures.killing import is_whole, killed_everywhere
-from tests.fixtures.projectors import ALL, Errors, append, by_hand, live, some_events
+from projections.shadow import Shadow
+from tests.fixtures.killing import Killed, is_whole, killed_everywhere
+from tests.fixtures.projectors import ALL, Errors, Notes, append, by_hand, live, some_events
 
 
 class CommitsRowsFirst(ProjectionRunner):
@@ -93,6 +95,34 @@ def test_two_transactions_are_caught(manager: DatabaseManager, mutant: type[Proj
     manager.ensure_schema()
     with pytest.raises(AssertionError):
         killed_everywhere(manager, mutant(manager, ALL, batch_size=5).run_once)
+
+
+class _InTwoTransactions(Shadow):
+    """Commits its checkpoint first, and the rows in a transaction of their own; the process dies in between, once."""
+
+    dies: ClassVar[bool] = True
+
+    def write(self, rebuild: Rebuild, rate: float | None = None) -> None:
+        if not type(self).dies:
+            super().write(rebuild, rate)
+            return
+        type(self).dies = False
+        with self.manager.transaction() as transaction:
+            checkpoint.move(transaction, self.at, rebuild.position, self.at.updated_at)
+        raise Killed
+
+
+def test_a_replay_in_two_transactions_is_caught(manager: DatabaseManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replay that commits the shadow's checkpoint and its rows apart goes on behind rows that were never written."""
+    append(manager, some_events(30))
+    ProjectionRunner(manager, [Notes]).run_once()
+    monkeypatch.setattr(_InTwoTransactions, "dies", True)
+    monkeypatch.setattr("projections.replaying.Shadow", _InTwoTransactions)
+    with pytest.raises(Killed):
+        replay(manager, "all", projectors=[Notes])
+    assert is_whole(manager, Notes)
+    replay(manager, "all", projectors=[Notes])
+    assert not is_whole(manager, Notes)
 
 
 def test_a_checkpoint_that_is_not_compared_is_caught(manager: DatabaseManager) -> None:

@@ -130,7 +130,8 @@ class SqliteBackend:
     def end(self, connection: Connection) -> None:
         """Close the connection and let the next writer of this process in."""
         try:
-            if not connection.closed and connection.info.get(_ONLY_READS):
+            # What a Ctrl-C ended in the middle is invalid already: to ask it would hide the Ctrl-C by another error.
+            if not (connection.closed or connection.invalidated) and connection.info.get(_ONLY_READS):
                 connection.invalidate()
             connection.close()
         finally:
