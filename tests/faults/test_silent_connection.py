@@ -27,9 +27,10 @@ LONGEST = 20.0
 """No append may take longer with the limit of these tests, in seconds."""
 
 
-@pytest.fixture(autouse=True)
-def short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=[True, False], ids=["waits that end", "older psycopg"])
+def short_limit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask after a fifth of a second."""
+    monkeypatch.setattr(patience, "_TIMED", request.param)
     monkeypatch.setattr(patience, "SILENT_SECONDS", 0.2)
     monkeypatch.setattr(patience, "_ON_ITS_WAY", 50)
 

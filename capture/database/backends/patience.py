@@ -12,6 +12,7 @@ import select
 import time
 from collections.abc import Generator
 from contextlib import suppress
+from inspect import signature
 from typing import Any, TypeVar
 
 import psycopg
@@ -32,6 +33,11 @@ SILENT_SECONDS = 30.0
 
 _ON_ITS_WAY = 1_000
 """An answer that was given just before the question may still come, in milliseconds."""
+
+_INTERVAL = 0.1
+# Since psycopg 3.3 a wait can end in time. The names are its own affair, so they are looked for.
+_TIMED = "timeout" in signature(psycopg.Connection.wait).parameters and hasattr(psycopg.errors, "_WaitTimeout")
+_TimeIsOver: type[Exception] = getattr(psycopg.errors, "_WaitTimeout", TimeoutError)
 
 _KEEPALIVES = ("tcp_keepalives_idle", "30"), ("tcp_keepalives_interval", "10"), ("tcp_keepalives_count", "3")
 _ASK_THE_SAME_OF_THE_SERVER = "SELECT " + ", ".join(
@@ -64,11 +70,24 @@ class PatientConnection(psycopg.Connection[Any]):
         connection.way = arguments
         return connection
 
-    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
-        """What psycopg calls for everything that it waits for."""
-        return super().wait(self._watched(gen), *args, **kwargs)
+    def wait(self, gen: Any, interval: float = _INTERVAL, timeout: float | None = None) -> Any:
+        """What psycopg calls for everything that it waits for.
+
+        Raises:
+            psycopg.OperationalError: The server is silent, and at work on no answer.
+        """
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
+        if not _TIMED:
+            return super().wait(self._watched(gen), interval)
+        while True:
+            try:
+                return super().wait(gen, interval, SILENT_SECONDS)
+            except _TimeIsOver:
+                self._ask()
 
     def _watched(self, steps: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        # For a psycopg whose waits know no end: 6 µs for each.
         silent_since: float | None = None
         try:
             wanted = next(steps)
@@ -78,16 +97,19 @@ class PatientConnection(psycopg.Connection[Any]):
                     silent_since = None
                 elif silent_since is None:
                     silent_since = time.monotonic()
-                elif time.monotonic() - silent_since > SILENT_SECONDS and self._owes_an_answer():
-                    if self._is_left_alone():
-                        self.close()
-                        raise psycopg.OperationalError(
-                            f"the server said nothing for {SILENT_SECONDS:g} s and more, and is at work on no answer"
-                        )
+                elif time.monotonic() - silent_since > SILENT_SECONDS:
+                    self._ask()
                     silent_since = None
                 wanted = steps.send(ready)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
+
+    def _ask(self) -> None:
+        if self._owes_an_answer() and self._is_left_alone():
+            self.close()
+            raise psycopg.OperationalError(
+                f"the server said nothing for {SILENT_SECONDS:g} s and more, and is at work on no answer"
+            )
 
     def _owes_an_answer(self) -> bool:
         return self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE
