@@ -173,11 +173,6 @@ class Segment:
         self.mapping.close()
         os.close(self._file)
 
-    def delete(self) -> None:
-        """Give the segment up."""
-        self.close()
-        self.path.unlink(missing_ok=True)
-
     def _write_header(self) -> None:
         header = journal.write_header(journal.Header(self.number, self._log_id, self.size))
         self.mapping[: len(header)] = header
