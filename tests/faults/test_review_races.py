@@ -1,4 +1,7 @@
-"""Verdicts, edits and revisions at the same time: exactly one outcome, and each is told."""
+"""Verdicts, edits and revisions at the same time: exactly one outcome, and each is told.
+
+The long campaign is `scripts/campaign/review_races.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,14 @@ from typing import Any
 
 import pytest
 
-from capture import DatabaseManager, Decision, EventLog
+from capture import EventLog
 from capture.vocabulary import (
     OutputRevised,
     SocialPostDrafted,
     content_hash,
 )
-from review import Accepted, Policy, Refusal, ReviewDesk
-from review.commands import Command, Edit
-from review.decider import Answer, Decider
-from review.output import Output
+from review import Accepted, Refusal, ReviewDesk
+from tests.faults import review_racers
 from tests.fixtures.review import accepted, draft, types
 
 
@@ -41,59 +42,18 @@ def race(*asks: Callable[[], Any]) -> list[Any]:
     return answers
 
 
-def race_an_edit_and_an_approval(desk: ReviewDesk, log: EventLog, rounds: int) -> None:
-    for number in range(rounds):
-        post = draft(f"Ahoy {number}.")
-        log.append([post], agent_id="poster")
-        seen = content_hash(post)
-        edited, vote = race(
-            lambda post=post, seen=seen: desk.edit(post.output_id, seen, body="Edited.", actor="bob"),
-            lambda post=post, seen=seen: desk.approve(post.output_id, seen, actor="ana"),
-        )
-        output = desk.output(post.output_id)
-        assert output is not None
-        assert isinstance(edited, Accepted), edited
-        assert (output.state, output.body, output.votes) == ("pending", "Edited.", ())
-        if isinstance(vote, Refusal):
-            assert (vote.code, vote.content_hash) == ("STALE", output.content_hash)
-        else:
-            assert accepted(vote).position < edited.position
+@pytest.mark.parametrize("kind", review_racers.RACES)
+def test_of_processes_that_race_each_is_told_the_truth(database_url: str, kind: str) -> None:
+    """Whoever comes second sees what the first did: one outcome, and the right refusal for every loser."""
+    assert sum(review_racers.run(database_url, kind, rounds=6).values()) == 6
 
 
-def test_an_edit_and_an_approval_that_race_do_not_meet(desk: ReviewDesk, log: EventLog) -> None:
-    """Whoever comes second sees what the first did: edited content is never approved by an approval of the old."""
-    race_an_edit_and_an_approval(desk, log, rounds=12)
-
-
-class FindsThenUpdates(Decider):
-    """The mutant: it folds the output before it has the lock, as `SELECT` and then `UPDATE` would."""
-
-    def __init__(self, manager: DatabaseManager) -> None:
-        super().__init__(manager, Policy(), None)
-        self.both_have_looked, self.it_is_edited = threading.Barrier(2), threading.Barrier(2)
-        self.found = threading.local()
-
-    def do(self, command: Command, *, command_id: str | None = None) -> Answer:
-        self.found.output = self.output(command.output_id)
-        self.both_have_looked.wait()
-        if isinstance(command, Edit):
-            answer = super().do(command, command_id=command_id)
-            self.it_is_edited.wait()
-            return answer
-        self.it_is_edited.wait()
-        return super().do(command, command_id=command_id)
-
-    def _folded(self, decision: Decision, output_id: str) -> Output | None:
-        return self.found.output  # type: ignore[no-any-return] # a thread's own
-
-
-def test_a_desk_that_finds_and_then_updates_is_caught(
-    desk: ReviewDesk, log: EventLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A desk that looks at the output before it has the lock is caught by the race."""
-    monkeypatch.setattr(desk, "_decider", FindsThenUpdates(desk.manager))
+# An agent's revision is appended without looking, so there is nothing that it could find too early.
+@pytest.mark.parametrize("kind", ["edit against approve", "approve against approve", "claim against claim"])
+def test_a_desk_that_finds_and_then_updates_is_caught(database_url: str, kind: str) -> None:
+    """A desk that looks at the output before it has the lock is caught by the races."""
     with pytest.raises(AssertionError):
-        race_an_edit_and_an_approval(desk, log, rounds=1)
+        review_racers.run(database_url, kind, rounds=3, mutant=True)
 
 
 def test_of_verdicts_that_race_exactly_one_counts(desk: ReviewDesk, log: EventLog) -> None:
