@@ -14,6 +14,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
@@ -84,6 +86,8 @@ def test_a_migration_that_fails_anywhere_leaves_nothing_and_can_be_repeated(
 KILLED = """
 import os, signal, sys
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from capture.database.manager import DatabaseManager
 
 run = []
@@ -196,3 +200,33 @@ def test_the_guards_are_back_after_a_migration(make_database: MakeDatabase) -> N
         manager.ensure_schema()
         with pytest.raises(sa.exc.DBAPIError, match="not authorized"):
             manager.execute_write("DROP TRIGGER agents_events_dense")
+
+
+def test_what_was_sent_before_is_counted_after_the_upgrade(make_database: MakeDatabase, backend_name: str) -> None:
+    """Revision 0002 fills in, from the drafts in the log, what a policy's limits look at of earlier publications."""
+    drafted = '{"output_id":"o1","channel":"x","identity":"@acme","body":"Ahoy.","target_url":"https://x.example/1"}'
+    at = "2026-11-24T10:00:00.000000Z"
+    with DatabaseManager(make_database(backend_name, migrated=False)) as manager:
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        config.set_main_option("path_separator", "os")
+        with manager.transaction() as transaction, manager.backend.migrating(transaction.connection):
+            config.attributes["connection"] = transaction.connection
+            command.upgrade(config, "0001")
+        for position in (1, 2):
+            manager.execute_write(
+                "INSERT INTO agents_events (position, event_id, event_type, schema_version, stream_id, agent_id, "
+                "occurred_at, recorded_at, payload, digest) "
+                "VALUES (?, ?, 'comment.drafted', 1, 'output-o1', ?, ?, ?, ?, ?)",
+                (position, str(uuid4()), f"agent {position}", at, at, drafted, b"\0" * 32),
+            )
+        manager.execute_write(
+            "INSERT INTO agents_publications (output_id, revision, content_hash, attempt, idempotency_key, publisher, "
+            "worker, state, started_position, started_at) "
+            "VALUES ('o1', 1, 'h', 1, 'k', 'folder', 'w', 'published', 3, ?)",
+            (at,),
+        )
+        assert manager.upgrade() == ("0001", NEWEST)
+        columns = ("channel", "kind", "identity", "target_url", "agent_id")
+        [row] = manager.execute_query(f"SELECT {', '.join(columns)} FROM agents_publications")
+        assert tuple(row.values()) == ("x", "comment", "@acme", "https://x.example/1", "agent 1")
