@@ -16,6 +16,9 @@ from projections.table import Key, Row, Table
 MAX_KEY_BYTES = 2_600
 """The longest key, all columns together: PostgreSQL refuses index entries over 2,704 bytes, and both backends agree."""
 
+_NO_VALUES: dict[str, WireValue] = {}
+_new_tuple = tuple.__new__
+
 
 class Operation(IntEnum):
     """What a change does to the row of its key."""
@@ -143,14 +146,14 @@ class TableRows:
             ValueError: A value that one of the databases would refuse.
         """
         table = self._table
-        if values.keys() == table.index.keys():
+        if len(values) == len(table.names):
             try:
-                row = [None if (value := values[name]) is None else made(value) for name, made in table.to_wire.items()]
+                row = table.whole_row(values)
                 key = checked_key(table, tuple(row[: len(table.key_names)]))
-            except (TypeError, ValueError):
+            except (KeyError, TypeError, ValueError):
                 pass  # the long way round says which column it is
             else:
-                self._changes.append(Change(table, key, Operation.PUT, {}, row))
+                self._changes.append(_new_tuple(Change, (table, key, Operation.PUT, _NO_VALUES, row)))
                 return
         named = {name: values.pop(name) for name in table.key_names if name in values}
         self.at(**named).set(**values)

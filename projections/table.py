@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from capture import check_name, full_name
 from projections.columns import TO_WIRE, Column, Json, WireValue
+from projections.whole_row import whole_row
 
 FOLDED = "folded"
 """The column that the framework adds to the table of a keyed fold: the folded value as JSON text."""
@@ -72,6 +73,7 @@ class Table:
                 raise TypeError(
                     f"{self.full_name}.{column.name}: a key can't be of kind {column.kind}: it has no one form"
                 )
+        self.whole_row = whole_row(self.names, self.kinds)
         for names in self.indexes:
             if not names or not set(names) <= set(self.names):
                 raise TypeError(f"{self.full_name}: an index over {names} was declared, columns are {self.names}")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.columns import LARGEST, TO_WIRE
+from projections.whole_row import whole_row
 
 
 @pytest.mark.parametrize(
@@ -94,3 +95,29 @@ def _encodes(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+NAIVE = datetime(2026, 1, 2, tzinfo=UTC).replace(tzinfo=None)
+VALUES: tuple[object, ...] = (
+    *("plain", "é", "", "a\0b", "\ud800", 'quote "', "back\\slash", "line\nbreak", "\x7f", UUID(int=1)),
+    *(0, 7, -1, LARGEST, LARGEST + 1, True, False, None, 0.5, -0.0, 1e308, float("nan"), float("-inf")),
+    *(Decimal("1.10"), datetime(2026, 1, 2, 3, tzinfo=UTC), NAIVE, [1], {"a": None}, object()),
+)
+
+
+@pytest.mark.parametrize("kind", sorted(TO_WIRE))
+@pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
+def test_a_whole_row_is_what_its_values_are(kind: str, value: object) -> None:
+    """The function made for a table brings each value into the form that its kind gives it, or refuses it alike."""
+    row = whole_row(("one", "class"), (kind, kind))
+    answers = []
+    for made in (
+        lambda: [None if value is None else TO_WIRE[kind](value)] * 2,
+        lambda: row({"one": value, "class": value}),
+    ):
+        try:
+            found = made()
+            answers.append([(type(one), repr(one)) for one in found])
+        except (TypeError, ValueError) as error:
+            answers.append([(type(error), str(error))])
+    assert answers[0] == answers[1]
