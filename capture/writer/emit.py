@@ -14,7 +14,7 @@ from capture.events import registry
 from capture.events.content import Prepared
 from capture.events.event import Event
 from capture.events.prepare import check_id, prepare
-from capture.identifiers import new_id
+from capture.identifiers import as_uuid
 from capture.settings import Settings
 from capture.writer.batching import BatchingWriter
 from capture.writer.identity import UNNAMED, Identity, bound_ids
@@ -214,18 +214,17 @@ def emit(
         WouldDeadlock: `durable` inside a decision, or on the thread of an event loop: `await emit_async(…)` there.
         EventConflict: `durable`, and the id is in the log already with other content.
     """
-    identifier = new_id() if event_id is None else event_id
     prepared = capture.prepare(
         event,
         agent_id=agent_id,
         run_id=run_id,
         correlation_id=correlation_id,
         causation_id=causation_id,
-        event_id=identifier,
+        event_id=event_id,
         occurred_at=occurred_at,
     )
     capture.take().submit(prepared, durable=durable)
-    return identifier if isinstance(identifier, UUID) else UUID(identifier)
+    return event_id if isinstance(event_id, UUID) else as_uuid(prepared.event_id)
 
 
 async def emit_async(
@@ -240,18 +239,17 @@ async def emit_async(
     occurred_at: datetime | None = None,
 ) -> UUID:
     """As `emit`, without blocking the event loop: not when the journal is full, and not with `durable`."""
-    identifier = new_id() if event_id is None else event_id
     prepared = capture.prepare(
         event,
         agent_id=agent_id,
         run_id=run_id,
         correlation_id=correlation_id,
         causation_id=causation_id,
-        event_id=identifier,
+        event_id=event_id,
         occurred_at=occurred_at,
     )
     await capture.take().submit_async(prepared, durable=durable)
-    return identifier if isinstance(identifier, UUID) else UUID(identifier)
+    return event_id if isinstance(event_id, UUID) else as_uuid(prepared.event_id)
 
 
 def flush(timeout: float | None = 10.0) -> bool:
