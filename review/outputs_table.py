@@ -7,6 +7,7 @@ has a row for each output that something is due of without a person: to be taken
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,7 @@ class Outputs(Projector, version=1):
         Text("agent_id"),
         Text("body"),
         Text("target_url"),
+        Text("risk_flags"),
         Text("content_hash"),
         Integer("revision"),
         Integer("votes"),
@@ -80,6 +82,7 @@ class Outputs(Projector, version=1):
             "agent_id": value.agent_id,
             "body": value.body,
             "target_url": value.content.target_url,
+            "risk_flags": json.dumps(value.risk_flags) if value.risk_flags else None,
             "content_hash": value.content_hash,
             "revision": value.revision,
             "votes": len(value.votes),

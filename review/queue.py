@@ -5,10 +5,12 @@ Pages go by key, never by OFFSET: at 1,000,000 outputs `OFFSET 500000` takes 526
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import string
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import sqlalchemy as sa
 
@@ -16,6 +18,8 @@ from capture import DatabaseManager, NotFound, UtcTime
 from review.errors import AmbiguousId
 from review.output import State
 
+_PAGE = 200
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _TIMES = ("submitted_at", "updated_at", "publish_after", "not_after", "deadline", "decided_at")
 
 
@@ -31,6 +35,7 @@ class Listed:
     agent_id: str
     body: str
     target_url: str | None
+    risk_flags: str | None
     content_hash: str
     revision: int
     votes: int
@@ -46,6 +51,21 @@ class Listed:
     ignored: int
     external_id: str | None
     url: str | None
+
+
+class Filters(TypedDict, total=False):
+    """What a list can be narrowed to, and its order; see `list_outputs`."""
+
+    states: Sequence[State | str]
+    channel: str | None
+    agent: str | None
+    identity: str | None
+    kind: str | None
+    risk: str | None
+    text: str | None
+    since: datetime | None
+    before: datetime | None
+    newest: bool
 
 
 class Cursor(NamedTuple):
@@ -83,6 +103,11 @@ def list_outputs(
     agent: str | None = None,
     identity: str | None = None,
     kind: str | None = None,
+    risk: str | None = None,
+    text: str | None = None,
+    since: datetime | None = None,
+    before: datetime | None = None,
+    newest: bool = False,
     after: Cursor | None = None,
     limit: int = 200,
 ) -> Page:
@@ -95,26 +120,95 @@ def list_outputs(
         agent: Only this agent.
         identity: Only this account.
         kind: Only this kind.
+        risk: Only with this risk flag.
+        text: Only bodies in which this stands; A to Z are as a to z.
+        since: Only what was submitted then or later.
+        before: Only what was submitted before.
+        newest: The newest first.
         after: Where the page before ended.
         limit: At most so many.
     """
-    query = sa.select(_outputs).order_by(_outputs.c.submitted_at, _outputs.c.output_id).limit(limit + 1)
-    if states:
-        query = query.where(_outputs.c.state.in_([str(state) for state in states]))
-    else:
-        query = query.where(_outputs.c.submitted_at.is_not(None))
+    columns = _outputs.c
     wanted = {"channel": channel, "agent_id": agent, "identity": identity, "kind": kind}
-    for name, value in wanted.items():
-        if value is not None:
-            query = query.where(_outputs.c[name] == value)
+    conditions = [columns[name] == value for name, value in wanted.items() if value is not None]
+    postgresql = manager.backend.name == "postgresql"
+    stands_in = sa.func.strpos if postgresql else sa.func.instr
+    if risk is not None:
+        conditions.append(stands_in(columns.risk_flags, json.dumps(risk)) > 0)
+    if text is not None:
+        # SQLite lowers A to Z alone; so does PostgreSQL under the collation "C".
+        body = sa.func.lower(columns.body.collate("C") if postgresql else columns.body)
+        conditions.append(stands_in(body, text.translate(_LOWER)) > 0)
+    if since is not None:
+        conditions.append(columns.submitted_at >= since)
+    if before is not None:
+        conditions.append(columns.submitted_at < before)
     if after is not None:
         # With its type: a tuple's bare value would be bound as SQLAlchemy's own DATETIME, whose text does not compare.
         ended = sa.tuple_(sa.literal(after.submitted_at, UtcTime), after.output_id)
-        query = query.where(sa.tuple_(_outputs.c.submitted_at, _outputs.c.output_id) > ended)
+        place = sa.tuple_(columns.submitted_at, columns.output_id)
+        conditions.append(place < ended if newest else place > ended)
+    query = sa.union_all(
+        # Each state by its own walk along the index: together they would be sorted, all of them, for one page.
+        *(
+            _ordered(sa.select(_outputs).where(condition, *conditions), columns, newest, limit).subquery().select()
+            for condition in ([columns.state == str(state) for state in states] or [columns.submitted_at.is_not(None)])
+        )
+    ).subquery()
     with manager.connect() as connection:
-        rows = [Listed(*row) for row in connection.execute(query)]
+        found = connection.execute(_ordered(sa.select(query), query.c, newest, limit))
+        rows = [Listed(*row) for row in found]
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(tuple(rows[:limit]), None if last is None else Cursor(last.submitted_at, last.output_id))
+
+
+def list_all(
+    manager: DatabaseManager,
+    *,
+    most: int | None = None,
+    after: Cursor | None = None,
+    page: int = _PAGE,
+    **filters: Unpack[Filters],
+) -> Iterator[Listed]:
+    """Outputs page after page, as `list_outputs` has them.
+
+    Args:
+        manager: The database.
+        most: At most so many; all when left out.
+        after: Where to begin.
+        page: How many are read at once.
+        filters: As `list_outputs` takes them.
+    """
+    left = most
+    while left is None or left > 0:
+        found = list_outputs(manager, after=after, limit=page if left is None else min(page, left), **filters)
+        yield from found.rows
+        after = found.after
+        if after is None:
+            return
+        if left is not None:
+            left -= len(found.rows)
+
+
+def place_of(manager: DatabaseManager, output_id: str) -> Cursor:
+    """Where an output stands in the order of lists.
+
+    Raises:
+        NotFound: There is no such output.
+    """
+    query = sa.select(_outputs.c.submitted_at).where(
+        _outputs.c.output_id == output_id, _outputs.c.submitted_at.is_not(None)
+    )
+    with manager.connect() as connection:
+        submitted_at = connection.execute(query).scalar_one_or_none()
+    if submitted_at is None:
+        raise NotFound(f"no output {output_id!a:.80} was drafted", hint="copydesk review list shows what there is")
+    return Cursor(submitted_at, output_id)
+
+
+def _ordered(query: Any, columns: Any, newest: bool, limit: int) -> Any:
+    order = [columns.submitted_at, columns.output_id]
+    return query.order_by(*([column.desc() for column in order] if newest else order)).limit(limit + 1)
 
 
 def count_by_state(manager: DatabaseManager) -> dict[State, int]:
@@ -146,6 +240,8 @@ def find_id(manager: DatabaseManager, start: str) -> str:
         else:
             # substr, not LIKE: `_` is a character of ids, and the two backends disagree about case.
             begins = sa.func.substr(_outputs.c.output_id, 1, len(start)) == start
+            if manager.backend.name == "sqlite":  # its order is that of bytes: only this part of the index is read
+                begins = sa.and_(_outputs.c.output_id >= start, _outputs.c.output_id < start + "\x7f", begins)
             query = sa.select(_outputs.c.output_id).where(begins, drafted).order_by(_outputs.c.output_id).limit(4)
             found = list(connection.execute(query).scalars())
     if len(found) == 1:

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import JsonValue
 
-from capture import NotFound, to_text
-from capture.cli import Column, Database, ExitCode, Screen, command, group
-from review.cli.session import at_the_desk, find
-from review.cli.shown import COLUMNS, STATES, arguments_text, listed, show, whole
+from capture import BadSetting, NotFound, to_text
+from capture.cli import As, Column, Database, ExitCode, Screen, command, current_actor, group
+from review.cli import filters
+from review.cli.answer import outcome
+from review.cli.session import at_the_desk, find, waiting_for
+from review.cli.shown import COLUMNS, DRAWN, STATES, arguments_text, listed, show, whole
 
 if TYPE_CHECKING:
     from review.output import Output, Revision
-    from review.queue import Listed
 
 review = group("review", "Look at what agents want to put before the world, and decide.")
 
 OutputId = Annotated[str, typer.Argument(metavar="OUTPUT", help="The id of an output, or how it begins.")]
-OpenStates = ("pending", "changes_requested", "approved", "publishing", "uncertain", "publish_failed", "retracting")
+OPEN_STATES = ("pending", "changes_requested", "approved", "publishing", "uncertain", "publish_failed", "retracting")
 
-_PAGE = 200
 _SHORT_ID = 18
 
 
 @command(
     review,
     "list",
-    example="copydesk review list\ncopydesk review list --state pending --channel x --json\ncopydesk review list --all",
+    example="copydesk review list\ncopydesk review list --state pending --channel x --older-than 4h --json\n"
+    "copydesk review list --all --sort newest --limit 20\ncopydesk review list --counts",
 )
 def list_(
     screen: Screen,
@@ -39,50 +40,107 @@ def list_(
         list[str] | None, typer.Option("--state", metavar="STATE", help="Only this state; may be repeated.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Those that are published or closed, too.")] = False,
-    channel: Annotated[str | None, typer.Option(metavar="CHANNEL", help="Only this channel.")] = None,
-    agent: Annotated[str | None, typer.Option(metavar="AGENT", help="Only this agent.")] = None,
-    identity: Annotated[str | None, typer.Option(metavar="IDENTITY", help="Only this account.")] = None,
-    kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only this kind, as comment.")] = None,
+    channel: filters.Channel = None,
+    agent: filters.Agent = None,
+    identity: filters.Identity = None,
+    kind: filters.Kind = None,
+    risk: filters.Risk = None,
+    text: filters.Text = None,
+    older_than: filters.OlderThan = None,
+    newer_than: filters.NewerThan = None,
+    sort: Annotated[str, typer.Option(metavar="oldest|newest", help="Which come first.")] = "oldest",
+    after: Annotated[
+        str | None, typer.Option(metavar="OUTPUT", help="Go on behind this output: the last of the page before.")
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="At most so many; all, or 50 on a terminal.")
     ] = None,
+    counts: Annotated[bool, typer.Option("--counts", help="Only how many stand in each state.")] = False,
 ) -> int | None:
     """List outputs, the oldest first: those that still go somewhere, unless you ask for others."""
-    desk = at_the_desk(database)
-    from review.output import State
-
-    unknown = [state for state in states or () if state not in set(State) - {State.AWAITED}]
-    if unknown:
-        raise NotFound(f"a state was expected, found {unknown[0][:60]!a}", hint=f"one of {', '.join(STATES)}")
-    wanted = tuple(states) if states else () if everything else OpenStates
-    most = limit if limit is not None else 50 if screen.terminal else None
-    filters = {"channel": channel, "agent": agent, "identity": identity, "kind": kind}
-    rows: Iterator[dict[str, JsonValue]] = (
-        {**listed(row), **({"output_id": _short(row.output_id)} if screen.terminal else {})}
-        for row in _rows(database, wanted, filters, most)
+    if sort not in ("oldest", "newest"):
+        raise BadSetting(f"oldest or newest was expected, found {sort[:60]!a}")
+    wanted = filters.chosen(
+        states=states or (None if everything else list(OPEN_STATES)),
+        channel=channel,
+        agent=agent,
+        identity=identity,
+        kind=kind,
+        risk=risk,
+        text=text,
+        older_than=older_than,
+        newer_than=newer_than,
     )
-    screen.table(rows, COLUMNS, empty="nothing waits here")
-    if screen.terminal:
-        from review.queue import count_by_state
-
-        counts = count_by_state(desk.manager)
-        screen.say(", ".join(f"{count:,} {state.value}" for state, count in counts.items() if count), "dim")
-    return None
-
-
-@command(review, "next", example="copydesk review next\ncopydesk review next --json | jq -r .content_hash")
-def next_(screen: Screen, database: Database) -> int | None:
-    """Show the output that has waited longest for a verdict; exit 6 when none waits."""
+    wanted["newest"] = sort == "newest"
     desk = at_the_desk(database)
-    row = next(_rows(database, ("pending",), {}, 1), None)
-    if row is None:
-        if screen.json:
-            screen.failure("NOTHING_TO_DO", "nothing waits for a verdict")
-        else:
-            screen.say("nothing waits for a verdict")
-        return ExitCode.NOTHING_TO_DO
-    _show(screen, find(desk, row.output_id))
+    from review.queue import count_by_state, list_all, place_of
+
+    if counts:
+        standing = count_by_state(desk.manager)
+        columns = (Column("state", "STATE", STATES), Column("outputs", "OUTPUTS", right=True))
+        screen.table(({"state": state.value, "outputs": count} for state, count in standing.items()), columns)
+        return None
+    start = None if after is None else place_of(desk.manager, find(desk, after).output_id)
+    most = limit if limit is not None else 50 if screen.terminal else None
+    rows = list_all(desk.manager, most=most, after=start, **wanted)
+    if not screen.terminal:
+        screen.table(map(listed, rows), COLUMNS)
+        return None
+    now = desk.now()
+    drawn: list[dict[str, JsonValue]] = [
+        {
+            **listed(row),
+            "output_id": _short(row.output_id),
+            "age": filters.age(row.submitted_at, now),
+            "risk": ", ".join(json.loads(row.risk_flags)) if row.risk_flags else None,
+        }
+        for row in rows
+    ]
+    screen.table(drawn, DRAWN, empty="nothing waits here")
+    standing = count_by_state(desk.manager)
+    screen.say(", ".join(f"{count:,} {state.value}" for state, count in standing.items() if count), "dim")
     return None
+
+
+@command(
+    review,
+    "next",
+    example="copydesk review next\ncopydesk review next --channel x --claim --json | jq -r .content_hash",
+)
+def next_(
+    screen: Screen,
+    database: Database,
+    *,
+    channel: filters.Channel = None,
+    agent: filters.Agent = None,
+    identity: filters.Identity = None,
+    kind: filters.Kind = None,
+    risk: filters.Risk = None,
+    claim: Annotated[bool, typer.Option("--claim", help="Keep others from deciding it for a while.")] = False,
+    actor: As = None,
+) -> int | None:
+    """Show the output that has waited longest for your verdict; exit 6 when none waits."""
+    from review import Refusal
+
+    desk = at_the_desk(database)
+    name, source = current_actor(actor)
+    wanted = filters.chosen(states=["pending"], channel=channel, agent=agent, identity=identity, kind=kind, risk=risk)
+    for waiting in waiting_for(desk, name, wanted):
+        output = waiting
+        if claim:
+            answer = desk.claim(output.output_id, actor=name, actor_source=source)
+            if answer.code in ("LEASE", "STATE", "FINAL"):
+                continue  # somebody was faster
+            if isinstance(answer, Refusal):
+                return outcome(screen, answer)
+            output = answer.output
+        _show(screen, output)
+        return None
+    if screen.json:
+        screen.failure("NOTHING_TO_DO", "nothing waits for your verdict")
+    else:
+        screen.say("nothing waits for your verdict")
+    return ExitCode.NOTHING_TO_DO
 
 
 @command(review, "show", example="copydesk review show 01933a8e\ncopydesk review show 01933a8e --json | jq .history")
@@ -173,23 +231,6 @@ def _show(screen: Screen, output: Output) -> None:
         screen.value(whole(output))
     else:
         show(screen, output)
-
-
-def _rows(
-    database: Database, states: tuple[str, ...], filters: dict[str, str | None], most: int | None
-) -> Iterator[Listed]:
-    from review.queue import list_outputs
-
-    after, left = None, most
-    while left is None or left > 0:
-        size = _PAGE if left is None else min(_PAGE, left)
-        page = list_outputs(database.manager, states=states, after=after, limit=size, **filters)
-        yield from page.rows
-        after = page.after
-        if after is None:
-            return
-        if left is not None:
-            left -= len(page.rows)
 
 
 def _short(output_id: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from capture.cli import Database
 
 if TYPE_CHECKING:
     from review import Output, ReviewDesk
+    from review.queue import Filters
 
 
 def at_the_desk(database: Database, *, tell: bool = True) -> ReviewDesk:
@@ -46,3 +48,24 @@ def find(desk: ReviewDesk, start: str) -> Output:
         assert found is not None  # noqa: S101 - the table has it from the same log
         output = found
     return output
+
+
+def waiting_for(desk: ReviewDesk, actor: str, wanted: Filters) -> Iterator[Output]:
+    """The outputs that wait for a verdict of this person: not those that others work on, or that lack others' votes.
+
+    Args:
+        desk: The desk.
+        actor: The person.
+        wanted: What they are narrowed to.
+    """
+    from review.output import State
+    from review.queue import list_all
+
+    for row in list_all(desk.manager, page=20, **wanted):
+        output = desk.output(row.output_id)
+        if output is None or output.state is not State.PENDING:
+            continue  # decided since
+        lease = output.lease_at(desk.now())
+        others = lease is not None and lease.holder != actor
+        if not others and all(vote.actor != actor for vote in output.votes):
+            yield output

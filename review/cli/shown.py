@@ -42,6 +42,15 @@ COLUMNS = (
 )
 """What a list shows."""
 
+DRAWN = (
+    *COLUMNS[:2],
+    Column("age", "AGE", right=True),
+    *COLUMNS[2:6],
+    Column("risk", "RISK"),
+    *COLUMNS[6:],
+)
+"""What a list shows on a terminal."""
+
 _PARTS = ("post_type", "target_url", "target_author", "reply_to", "recipient", "action", "arguments")
 
 
@@ -61,6 +70,7 @@ def listed(row: Listed) -> dict[str, JsonValue]:
         "needed": row.needed,
         "submitted_at": to_text(row.submitted_at),
         "target_url": row.target_url,
+        "risk_flags": json.loads(row.risk_flags) if row.risk_flags else [],
         "url": row.url,
     }
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from pydantic import JsonValue
 
 from capture import BadSetting
-from capture.cli import As, Database, ExitCode, Screen, command, current_actor
+from capture.cli import As, Database, ExitCode, Screen, command
+from review.cli import bulk
+from review.cli.answer import by, outcome
+from review.cli.editor import edited, from_file
 from review.cli.inbox import OutputId, review
 from review.cli.session import at_the_desk, find
 from review.cli.shown import show
 
 if TYPE_CHECKING:
-    from review import Accepted, Output, Refusal
+    from review import Output
+    from review.commands import Command
+    from review.queue import Listed
 
 Hash = Annotated[
     str | None,
@@ -42,15 +43,18 @@ CommandId = Annotated[
 @command(
     review,
     "approve",
-    example="copydesk review approve 01933a8e --hash 3f5a…\ncopydesk review approve 01933a8e --hash 3f5a… --json",
+    example="copydesk review approve 01933a8e --hash 3f5a…\ncopydesk review approve 01933a8e --hash 3f5a… --json\n"
+    "copydesk review approve --filter channel=x --filter agent=herald --expect-count 12",
 )
 def approve(
     screen: Screen,
     database: Database,
-    output: OutputId,
+    output: bulk.OneOutput = None,
     *,
     seen: Hash = None,
     note: Note = None,
+    given: bulk.Filter = None,
+    expected: bulk.ExpectCount = None,
     overrides: Annotated[
         str | None,
         typer.Option("--duplicate-of", metavar="OUTPUT", help="The earlier output that this one may repeat."),
@@ -58,13 +62,20 @@ def approve(
     actor: As = None,
     command_id: CommandId = None,
 ) -> int | None:
-    """Approve exactly the content that you saw."""
+    """Approve exactly the content that you saw; or many outputs, by a filter."""
     desk = at_the_desk(database)
-    found = find(desk, output)
+    if bulk.asked(output, given, expected, [seen, overrides, command_id]):
+        from review import commands
+
+        def one(row: Listed) -> Command:
+            return commands.Approve(output_id=row.output_id, content_hash=row.content_hash, note=note, **by(actor))
+
+        return bulk.decide(screen, desk, "approve", one, given=given, expected=expected)
+    found = find(desk, output or "")
     answer = desk.approve(
         found.output_id,
         _seen(screen, found, seen, "approve"),
-        **_by(actor),
+        **by(actor),
         note=note,
         overrides_duplicate=overrides,
         command_id=command_id,
@@ -99,42 +110,54 @@ def edit(
     desk = at_the_desk(database)
     found = find(desk, output)
     if body_file is not None:
-        body = _file(body_file)
+        body = from_file(body_file)
     elif body is None:
-        if not _person_looks_on(screen):
+        if not screen.person:
             raise BadSetting(
                 "a new body was expected", hint="--body TEXT, --body-file FILE, or an editor on a terminal"
             )
-        body, seen = _edited(found.body), seen or found.content_hash
+        body, seen = edited(found.body), seen or found.content_hash
     if seen is None:
         seen = _seen(screen, found, seen, "edit")
-    answer = desk.edit(found.output_id, _hash(seen), body=body, **_by(actor), note=note, command_id=command_id)
+    answer = desk.edit(found.output_id, _hash(seen), body=body, **by(actor), note=note, command_id=command_id)
     return outcome(screen, answer)
 
 
 @command(
     review,
     "changes",
-    example='copydesk review changes 01933a8e --hash 3f5a… --reason tone --note "Friendlier, please"',
+    example='copydesk review changes 01933a8e --hash 3f5a… --reason tone --note "Friendlier, please"\n'
+    'copydesk review changes --filter text="buy now" --reason tone --expect-count 5',
 )
 def changes(
     screen: Screen,
     database: Database,
-    output: OutputId,
+    output: bulk.OneOutput = None,
     *,
     seen: Hash = None,
     reason: Reason = None,
     note: Note = None,
+    given: bulk.Filter = None,
+    expected: bulk.ExpectCount = None,
     actor: As = None,
     command_id: CommandId = None,
 ) -> int | None:
-    """Ask the agent for another version, with a reason."""
+    """Ask the agent for another version, with a reason; or the agents of many outputs, by a filter."""
     desk = at_the_desk(database)
-    found = find(desk, output)
+    if bulk.asked(output, given, expected, [seen, command_id]):
+        from review import commands
+
+        def one(row: Listed) -> Command:
+            return commands.RequestChanges(
+                output_id=row.output_id, content_hash=row.content_hash, reason_code=reason, note=note, **by(actor)
+            )
+
+        return bulk.decide(screen, desk, "changes", one, given=given, expected=expected)
+    found = find(desk, output or "")
     answer = desk.request_changes(
         found.output_id,
         _seen(screen, found, seen, "request changes"),
-        **_by(actor),
+        **by(actor),
         reason_code=reason,
         note=note,
         command_id=command_id,
@@ -142,25 +165,41 @@ def changes(
     return outcome(screen, answer)
 
 
-@command(review, "reject", example="copydesk review reject 01933a8e --hash 3f5a… --reason off_brand")
+@command(
+    review,
+    "reject",
+    example="copydesk review reject 01933a8e --hash 3f5a… --reason off_brand\n"
+    "copydesk review reject --filter risk=toxic --reason unsafe --expect-count 3",
+)
 def reject(
     screen: Screen,
     database: Database,
-    output: OutputId,
+    output: bulk.OneOutput = None,
     *,
     seen: Hash = None,
     reason: Reason = None,
     note: Note = None,
+    given: bulk.Filter = None,
+    expected: bulk.ExpectCount = None,
     actor: As = None,
     command_id: CommandId = None,
 ) -> int | None:
-    """Decide that the output is never published, with a reason."""
+    """Decide that the output is never published, with a reason; or many outputs, by a filter."""
     desk = at_the_desk(database)
-    found = find(desk, output)
+    if bulk.asked(output, given, expected, [seen, command_id]):
+        from review import commands
+
+        def one(row: Listed) -> Command:
+            return commands.Reject(
+                output_id=row.output_id, content_hash=row.content_hash, reason_code=reason, note=note, **by(actor)
+            )
+
+        return bulk.decide(screen, desk, "reject", one, given=given, expected=expected)
+    found = find(desk, output or "")
     answer = desk.reject(
         found.output_id,
         _seen(screen, found, seen, "reject"),
-        **_by(actor),
+        **by(actor),
         reason_code=reason,
         note=note,
         command_id=command_id,
@@ -182,7 +221,7 @@ def revoke(
     """Take the approval back, before the sending has started."""
     desk = at_the_desk(database)
     seen = None if seen is None else _hash(seen)
-    answer = desk.revoke(find(desk, output).output_id, seen, **_by(actor), note=note, command_id=command_id)
+    answer = desk.revoke(find(desk, output).output_id, seen, **by(actor), note=note, command_id=command_id)
     return outcome(screen, answer)
 
 
@@ -218,7 +257,7 @@ def resolve(
     answer = desk.resolve(
         find(desk, output).output_id,
         known,
-        **_by(actor),
+        **by(actor),
         note=note,
         receipt=None if external_id is None else Receipt(external_id, url),
         command_id=command_id,
@@ -261,49 +300,11 @@ def wait(
     return None if verdict.decided else ExitCode.TIMED_OUT
 
 
-def outcome(screen: Screen, answer: Accepted | Refusal) -> int | None:
-    """Show what became of a command; a refusal knows its exit code and its advice."""
-    from review import Refusal
-
-    if isinstance(answer, Refusal):
-        about: dict[str, JsonValue] = {
-            "output_id": answer.output_id,
-            "state": None if answer.state is None else answer.state.value,
-            "code": answer.code,
-            "message": answer.message,
-            "content_hash": answer.content_hash,
-        }
-        screen.failure(answer.code, answer.message, answer.hint, about)
-        return answer.exit_code
-    if screen.json:
-        screen.value(
-            {
-                "output_id": answer.output_id,
-                "state": answer.state.value,
-                "content_hash": answer.content_hash,
-                "revision": answer.revision,
-                "position": answer.position,
-                "votes": len(answer.output.votes),
-                "needed": answer.output.needed,
-            }
-        )
-        return None
-    votes = f", {len(answer.output.votes)} of {answer.output.needed} approvals" if answer.output.needed > 1 else ""
-    screen.say(f"{answer.output_id} is {answer.state.value}{votes} (revision {answer.revision})")
-    screen.say_parts(("hash ", "dim"), (answer.content_hash, ""))
-    return None
-
-
-def _by(actor: str | None) -> dict[str, Any]:
-    name, source = current_actor(actor)
-    return {"actor": name, "actor_source": source}
-
-
 def _seen(screen: Screen, output: Output, given: str | None, verb: str) -> str:
     """The hash that the verdict names: given, or of what a person at the terminal has just been shown."""
     if given is not None:
         return _hash(given)
-    if not _person_looks_on(screen):
+    if not screen.person:
         raise BadSetting(
             "the hash of the content that you saw was expected",
             hint=f"--hash HASH; `copydesk review show {output.output_id}` shows it",
@@ -317,30 +318,3 @@ def _seen(screen: Screen, output: Output, given: str | None, verb: str) -> str:
 
 def _hash(given: str) -> str:
     return given.strip().lower()
-
-
-def _person_looks_on(screen: Screen) -> bool:
-    return screen.terminal and sys.stdin.isatty()
-
-
-def _file(name: str) -> str:
-    data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise BadSetting(f"a body in UTF-8 was expected, byte {error.start + 1} of {name} is none") from None
-
-
-def _edited(body: str) -> str:
-    with tempfile.TemporaryDirectory(prefix="copydesk-") as folder:
-        path = Path(folder) / "body.txt"
-        path.write_bytes(body.encode())
-        # As git does it: the shell finds the editor, which may come with arguments of its own and a quoted path.
-        editor = ["sh", "-c", 'eval "${VISUAL:-${EDITOR:-vi}} \\"\\$1\\""', "copydesk", str(path)]
-        if subprocess.run(editor, check=False).returncode != 0:  # noqa: S603 - the user's own editor
-            raise BadSetting(
-                "the editor ended with an error: nothing was changed", hint="set EDITOR, or use --body-file"
-            )
-        edited = _file(str(path))
-    # Editors end a file with a line end; the agent's text had its own.
-    return edited.removesuffix("\n") if edited.endswith("\n") and not body.endswith("\n") else edited

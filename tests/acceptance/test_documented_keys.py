@@ -38,6 +38,14 @@ def _after_a_forgery(*arguments: str) -> Row:
     return run
 
 
+def _with_a_policy(*arguments: str) -> Row:
+    def run(copydesk: Copydesk) -> list[dict[str, Any]]:
+        (copydesk.folder / "policy.toml").write_text('name = "house"\n[[rule]]\n', encoding="utf-8")
+        return _plain(*arguments)(copydesk)
+
+    return run
+
+
 # In an order in which each finds something to do.
 COMMANDS: dict[str, Row] = {
     "events tail": _plain("events", "tail"),
@@ -61,6 +69,13 @@ COMMANDS: dict[str, Row] = {
     "review revoke": _plain("review", "revoke", "o1"),
     "review changes": _verdict("changes", "--reason", "tone"),
     "publish once": _plain("publish", "once"),
+    "publish stop": _plain("publish", "stop", "--reason", "wrong prices"),
+    "publish resume": _plain("publish", "resume"),
+    "review automate": _plain("review", "automate", "--once"),
+    "review policy check": _with_a_policy("review", "policy", "check"),
+    "review policy adopt": _plain("review", "policy", "adopt"),
+    "review policy show": _plain("review", "policy", "show", "o2"),
+    "review policy resume": _plain("review", "policy", "resume", "o2"),
     "review reject": _verdict("reject", "--reason", "tone", output="o2"),
 }
 

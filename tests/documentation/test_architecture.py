@@ -14,7 +14,7 @@ import typer
 from review.cli import app
 from tests.documentation.checkout import ROOT, inline_code, read, tracked
 
-PAGES = ("ARCHITECTURE.md", "README.md", "CHANGELOG.md", "tests/README.md")
+PAGES = ("ARCHITECTURE.md", "README.md", "CHANGELOG.md", "docs/review.md", "tests/README.md")
 
 PARTS = ("**Promise.** ", "**Held by** ", "**Proved by** ", "**Costs.** ", "**Rejected.** ")
 

@@ -48,7 +48,7 @@ def test_every_block_runs(newcomer: tuple[Path, dict[str, str]]) -> None:
     """Each command and program of README runs without a complaint, and the folder holds exactly the approved bytes."""
     folder, environment = newcomer
     for block in blocks("README.md"):
-        if block.language == "python" and block.name:
+        if block.language in ("python", "toml") and block.name:
             (folder / block.name).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
             _run(folder, environment, ["python", "-c", block.text])

@@ -1,4 +1,4 @@
-"""The tables of ARCHITECTURE.md are drawn from the code: every event, every state of an output, every table."""
+"""The tables of the pages are drawn from the code: every event, every state and refusal of an output, every table."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from capture.events import registry
 from projections.registry import installed
 from review.evolution import OPEN_TO_ITS_AGENT
 from review.output import State
+from review.refusals import EXIT_CODES
 from review.states import MOVES, Guard, Move
 from tests.documentation.checkout import blocks, read, table
 
 PAGE = "ARCHITECTURE.md"
+
+REVIEW = "docs/review.md"
 
 
 def _events() -> list[str]:
@@ -77,19 +80,25 @@ def test_each_event_stands_in_the_table() -> None:
 def test_each_move_stands_in_the_table() -> None:
     """The table of moves says what the state machine's table says, guard for guard."""
     rows = [*_agents_moves(), *_moves()]
-    assert "\n".join(rows) in read(PAGE), "\n" + "\n".join(rows)
-    assert len(table(PAGE, "## The states of an output")) == len(rows)
+    assert "\n".join(rows) in read(REVIEW), "\n" + "\n".join(rows)
+    assert len(table(REVIEW, "## The states of an output")) == len(rows)
 
 
 def test_each_guard_stands_in_its_table() -> None:
     """The table of guards says of each what must hold, in the words of the code."""
-    assert "\n".join(_guards()) in read(PAGE), "\n" + "\n".join(_guards())
+    assert "\n".join(_guards()) in read(REVIEW), "\n" + "\n".join(_guards())
 
 
 def test_the_diagram_is_drawn_from_the_moves() -> None:
     """The diagram has an arrow where the state machine has a move, and nowhere else."""
-    (diagram,) = [block.text for block in blocks(PAGE) if block.language == "mermaid"]
+    (diagram,) = [block.text for block in blocks(REVIEW) if block.language == "mermaid"]
     assert diagram == _diagram(), "\n" + _diagram()
+
+
+def test_each_refusal_stands_in_its_table() -> None:
+    """The table of refusals has each code with its exit code, and no other."""
+    rows = {row[0].strip("`"): int(row[1]) for row in table(REVIEW, "## Refusals")}
+    assert rows == dict(EXIT_CODES)
 
 
 def test_each_table_has_its_line() -> None:
