@@ -6,7 +6,7 @@ from capture.cli.actor import Actor
 from capture.cli.actor import current as current_actor
 from capture.cli.command import command, group
 from capture.cli.entry import run
-from capture.cli.hostile import content_lines, mixed_scripts, shorten, visible
+from capture.cli.hostile import content_lines, marked_lines, mixed_scripts, shorten, visible
 from capture.cli.options import As, Database
 from capture.cli.output import Advance, ClosedPipe, Column, ExitCode, Screen
 from capture.cli.until import stopping, until_stopped
@@ -24,6 +24,7 @@ __all__ = [
     "content_lines",
     "current_actor",
     "group",
+    "marked_lines",
     "mixed_scripts",
     "run",
     "shorten",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from capture.invisible import HIDDEN_CLASS, is_hidden
 
@@ -67,23 +67,41 @@ def content_lines(text: str, width: int = 100) -> list[str]:
     Returns:
         At least one line. A line that goes on from the one above begins with the gutter and `↳`.
     """
+    return ["".join(run for run, _ in row) for row in marked_lines(text, (), width)]
+
+
+def marked_lines(text: str, marked: Sequence[bool], width: int = 100) -> list[list[tuple[str, bool]]]:
+    """As `content_lines`, in runs of characters that are marked and that are not; the gutter is a run of its own.
+
+    Args:
+        text: Any string.
+        marked: Whether each of its characters is; those that it does not reach are not.
+        width: The width of the screen, in columns, gutter included; at least 20.
+    """
     room = max(width, 20) - len(GUTTER)
     lines = []
+    start = 0
     for line in text.split("\n"):
         shown = list(_shown(line))
         if shown and shown[0] == CONTINUED:
             shown[0] = _escape(CONTINUED)
-        row, used = GUTTER, 0
-        for piece in shown:
+        row, used, own = [(GUTTER, False)], 0, False
+        for index, piece in enumerate(shown, start):
+            mark = index < len(marked) and marked[index]
             # A blank in the last column would look like the gap that a wide character leaves there.
             for character in _escape(piece) if piece == " " and used == room - 1 else piece:
                 columns = _columns(character)
                 if used + columns > room:
                     lines.append(row)
-                    row, used = f"{GUTTER}{CONTINUED} ", 2
-                row += character
+                    row, used, own = [(GUTTER, False), (f"{CONTINUED} ", False)], 2, False
+                if own and row[-1][1] == mark:
+                    row[-1] = (row[-1][0] + character, mark)
+                else:
+                    row.append((character, mark))
+                own = True
                 used += columns
         lines.append(row)
+        start += len(line) + 1
     return lines
 
 

@@ -95,6 +95,11 @@ class Screen:
         """True when a person looks at it: colour, tables, cut lines."""
 
     @property
+    def person(self) -> bool:
+        """True when a person looks at it and can type an answer."""
+        return self.terminal and sys.stdin.isatty()
+
+    @property
     def width(self) -> int:
         """The width of the screen, in columns; 100 where there is none."""
         return max(shutil.get_terminal_size((100, 24)).columns, 40) if self.terminal else 100
@@ -119,6 +124,10 @@ class Screen:
             visible = hostile.visible(text, goes_on=number < len(parts))
             shown.append((visible if columns is None else hostile.fit(text, columns), style))
         self._styled(shown)
+
+    def ready(self, *parts: tuple[str, str]) -> None:
+        """Write one line of parts that `hostile` made, each with its style: nothing is escaped a second time."""
+        self._styled(parts)
 
     def columns(self, *values: JsonValue) -> None:
         """Write one line of values with a tab between them: for pipes."""
