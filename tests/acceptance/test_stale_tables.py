@@ -98,7 +98,7 @@ def test_run_ends_its_replay(make_database: MakeDatabase, alone: Copydesk) -> No
         reader.exec_driver_sql("SELECT 1")
         process = copydesk.start("run", "--every", "0.1")
         try:
-            _until(lambda: _status(copydesk)["agents_memory"]["rebuilding"] == 1)
+            _until(lambda: bool(_status(copydesk)["agents_memory"]["rebuilding"]))
             holder = _status(copydesk)["agents_memory"]["replayed_by"]
         finally:
             process.send_signal(signal.SIGTERM)
