@@ -22,6 +22,27 @@ _WAITING = frozenset({State.PENDING, State.APPROVED, State.PUBLISH_FAILED})
 _SENT = frozenset({"publishing", "published", "uncertain"})
 
 
+# Statements are made once: making one takes longer than running it.
+_INSERT = {
+    name: dialect.insert(_repeats).on_conflict_do_nothing()
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+_FIND = (
+    sa.select(_repeats.c.saying, _repeats.c.output_id, _repeats.c.revision, _repeats.c.position, _repeats.c.opened_at)
+    .where(
+        _repeats.c.saying.in_(sa.bindparam("sayings", expanding=True)),
+        _repeats.c.output_id != sa.bindparam("own_id"),
+        sa.or_(
+            sa.and_(_repeats.c.position < sa.bindparam("own_position"), _repeats.c.opened_at >= sa.bindparam("since")),
+            _repeats.c.sent_at >= sa.bindparam("since"),
+        ),
+    )
+    .order_by(sa.func.coalesce(_repeats.c.sent_at, _repeats.c.opened_at).desc(), _repeats.c.position.desc())
+    .limit(_PAGE)
+)
+_AFTER_ALL = (1 << 62) - 1  # a position that no event has
+
+
 def opened(transaction: Transaction, output: Output, position: int, at: datetime) -> None:
     """Keep what a revision says, from when it was opened.
 
@@ -31,19 +52,9 @@ def opened(transaction: Transaction, output: Output, position: int, at: datetime
         position: Its `review.opened`.
         at: When that was recorded.
     """
-    dialect = postgresql if transaction.manager.backend.name == "postgresql" else sqlite
-    rows = [
-        {
-            "saying": saying,
-            "output_id": output.output_id,
-            "revision": output.revision,
-            "position": position,
-            "opened_at": at,
-            "sent_at": None,
-        }
-        for saying in sayings(output)
-    ]
-    transaction.connection.execute(dialect.insert(_repeats).values(rows).on_conflict_do_nothing())
+    key = {"output_id": output.output_id, "revision": output.revision, "position": position, "opened_at": at}
+    rows = [{"saying": saying, **key} for saying in sayings(output)]
+    transaction.connection.execute(_INSERT[transaction.manager.backend.name], rows)
 
 
 def sent(transaction: Transaction, output: Output, at: datetime) -> None:
@@ -72,21 +83,13 @@ def find(
         forget: Remove rows of outputs that go nowhere any more; only inside a decision.
     """
     mine = output.opened_at_position
-    before = sa.true() if mine is None else _repeats.c.position < mine
-    newest = sa.func.coalesce(_repeats.c.sent_at, _repeats.c.opened_at)
-    query = (
-        sa.select(
-            _repeats.c.saying, _repeats.c.output_id, _repeats.c.revision, _repeats.c.position, _repeats.c.opened_at
-        )
-        .where(
-            _repeats.c.saying.in_(sayings(output)),
-            _repeats.c.output_id != output.output_id,
-            sa.or_(sa.and_(before, _repeats.c.opened_at >= since), _repeats.c.sent_at >= since),
-        )
-        .order_by(newest.desc(), _repeats.c.position.desc())
-        .limit(_PAGE)
-    )
-    while rows := connection.execute(query).all():
+    asked = {
+        "sayings": sayings(output),
+        "own_id": output.output_id,
+        "own_position": _AFTER_ALL if mine is None else mine,
+        "since": since,
+    }
+    while rows := connection.execute(_FIND, asked).all():
         gone = []
         for row in rows:
             other = folded(row.output_id)

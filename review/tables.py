@@ -7,6 +7,7 @@ the log. `agents_approvals` is what the database itself asks before it takes a `
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -93,6 +94,18 @@ def restore(manager: DatabaseManager) -> int:
     return len(taken_up)
 
 
+def _approving(dialect: Any) -> Any:
+    statement = dialect.insert(tables.approvals)
+    changing = ("position", "approved_at", "revoked_position")
+    return statement.on_conflict_do_update(
+        index_elements=["output_id", "revision", "content_hash"],
+        set_={name: statement.excluded[name] for name in changing},
+    )
+
+
+_APPROVE = {"sqlite": _approving(sqlite), "postgresql": _approving(postgresql)}
+
+
 def _keep_approvals(transaction: Transaction, before: Output, after: Output, position: int) -> None:
     approvals = tables.approvals
     of_output = approvals.c.output_id == after.output_id
@@ -100,14 +113,14 @@ def _keep_approvals(transaction: Transaction, before: Output, after: Output, pos
     approved = after.state in APPROVED_STATES and len(after.votes) >= after.needed
     if approved and before.state in APPROVED_STATES and before.revision == after.revision:
         return  # as it goes on from approved to published: its approval stands
-    if not approved and not any(entry.what == ReviewApproved.event_type for entry in before.history):
-        return  # there never was one to take back
-    others = sa.not_(present) if approved else sa.true()
-    transaction.connection.execute(
-        sa.update(approvals)
-        .where(of_output, approvals.c.revoked_position.is_(None), others)
-        .values(revoked_position=position)
-    )
+    # Nothing can be taken back of what was never approved before.
+    if any(entry.what == ReviewApproved.event_type for entry in before.history):
+        others = sa.not_(present) if approved else sa.true()
+        transaction.connection.execute(
+            sa.update(approvals)
+            .where(of_output, approvals.c.revoked_position.is_(None), others)
+            .values(revoked_position=position)
+        )
     if approved:
         values = {
             "output_id": after.output_id,
@@ -117,14 +130,7 @@ def _keep_approvals(transaction: Transaction, before: Output, after: Output, pos
             "approved_at": after.votes[-1].at,
             "revoked_position": None,
         }
-        dialect = postgresql if transaction.manager.backend.name == "postgresql" else sqlite
-        statement = dialect.insert(approvals).values(values)
-        transaction.connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["output_id", "revision", "content_hash"],
-                set_={name: values[name] for name in ("position", "approved_at", "revoked_position")},
-            )
-        )
+        transaction.connection.execute(_APPROVE[transaction.manager.backend.name], values)
 
 
 def _keep_attempt(transaction: Transaction, output: Output, attempt: Attempt, position: int) -> None:
