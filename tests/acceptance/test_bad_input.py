@@ -128,12 +128,14 @@ def test_a_setting_that_can_not_be_used_is_named(alone: Copydesk, bad: str) -> N
     assert name in ran.err
 
 
-def test_a_policy_that_nobody_reads_is_not_taken_for_kept(alone: Copydesk) -> None:
-    """A policy file that this version can't follow stops the desk instead of being passed over."""
+def test_a_policy_that_is_not_in_force_is_not_taken_for_kept(alone: Copydesk) -> None:
+    """A policy file that was not adopted is told of by every review command; one that can't be used stops `run`."""
     (alone.folder / "policy.toml").write_text('name = "house"\n')
     ran = alone("review", "list")
-    assert ran.code != 0
-    assert "policy.toml" in ran.err
+    assert (ran.code, "policy.toml differs" in ran.err) == (0, True)
+    (alone.folder / "policy.toml").write_text('name = "house"\naprovals = 2\n')
+    ran = alone("run", "--once")
+    assert (ran.code, "policy.toml, line 2, aprovals" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize("value", [b"\xff\xfe", b"\xed\xa0\x80"])
