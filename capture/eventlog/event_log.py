@@ -110,13 +110,13 @@ class EventLog:
         )
 
     def _append_new(self, transaction: Transaction, batch: Sequence[Row]) -> list[int]:
-        one_statement = transaction.manager.backend.name == "postgresql" and self._clock is None
-        positions = (
-            insertion.append_few(transaction, batch) if one_statement and len(batch) < insertion.COPY_FROM else []
-        )
+        on_server = transaction.manager.backend.name == "postgresql"
+        few = on_server and self._clock is None and len(batch) < insertion.COPY_FROM
+        positions = insertion.append_few(transaction, batch) if few else []
         if not positions:
+            ready = insertion.lines(batch) if on_server else None
             last = head.reserve(transaction, len(batch), self._clock)
-            insertion.insert(transaction, batch, last.position, last.now)
+            insertion.insert(transaction, batch, last.position, last.now, ready)
             positions = list(range(last.position + 1, last.position + len(batch) + 1))
         transaction.manager.backend.announce(transaction.connection)
         return positions

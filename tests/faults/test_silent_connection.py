@@ -62,7 +62,7 @@ def before_the_commit(proxy: Proxy, manager: DatabaseManager) -> Callable[[], No
 
 
 @pytest.mark.parametrize("when", [before_the_first_statement, before_the_commit], ids=lambda when: when.__name__)
-@pytest.mark.parametrize("count", [1, 50], ids=["one statement", "COPY"])
+@pytest.mark.parametrize("count", [1, 300], ids=["one statement", "COPY"])
 def test_an_append_whose_connection_falls_silent_is_there_once(
     url: str, when: Callable[[Proxy, DatabaseManager], object], count: int
 ) -> None:
