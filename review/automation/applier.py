@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from itertools import islice
 
 from capture import InvalidEvent
 from review.automation.dues import awaiting
@@ -19,6 +20,9 @@ from review.errors import InvalidCommand
 from review.output import State
 from review.policy.rules import BY_ITSELF
 from review.refusals import Accepted
+
+AT_ONCE = 500
+"""How many outputs a round handles at most: beside other work in one process, no round may take an hour."""
 
 ASK_AGAIN = timedelta(minutes=1)
 """After how long a rule is asked again about what it did not decide: a claim ends, a duplicate is withdrawn."""
@@ -41,12 +45,15 @@ class Applier:
         """Take up what is new, and decide what rules decide.
 
         Returns:
-            How many outputs were taken up or decided.
+            How many outputs were taken up or decided; the caller comes again while there were any.
         """
-        done = sum(self._take_up(output_id) for output_id in awaiting(self.desk.manager, "opening"))
+        some = islice(awaiting(self.desk.manager, "opening"), AT_ONCE)
+        done = sum(self._take_up(output_id) for output_id in some)
         orders, now = self.desk.orders().position, self.desk.now()
         self._undecided = {name: kept for name, kept in self._undecided.items() if kept[0] == orders and now < kept[1]}
         for output_id in awaiting(self.desk.manager, "rule"):
+            if done >= AT_ONCE:
+                break
             if output_id not in self._undecided:
                 done += self._decide(output_id)
         return done

@@ -70,8 +70,9 @@ def round_of(runner: ProjectionRunner, automation: Automation, worker: Publishin
 
     adopted = recover_journals(runner.manager)
     projected = runner.run_once()
-    decided = automation.run_once()
+    # The worker first: what it finds lost it also looks up, and tells.
     summary = worker.run_once()
+    decided = automation.run_once()
     done.adopted += adopted.events
     done.quarantined += adopted.quarantined
     done.projected += projected

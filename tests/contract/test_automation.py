@@ -15,6 +15,7 @@ import pytest
 from capture import DatabaseManager, EventLog, Settings
 from capture.vocabulary import OutputRevised, SocialPostDrafted, content_hash
 from review import Policy, ReviewDesk
+from review.automation import applier
 from review.automation.automation import Automation
 from review.automation.notifier import PAUSE
 from review.automation.sweeper import LOST_AFTER
@@ -233,3 +234,12 @@ def test_nothing_is_taken_up_while_the_table_waits_for_a_replay(
         assert (automation.run_once(), automation.run_once()) == (0, 0)
     assert len([record for record in caplog.records if "replayed" in record.getMessage()]) == 1
     accepted(desk.approve(post.output_id, content_hash(post), actor="ana"))
+
+
+def test_a_round_is_bounded_and_the_next_goes_on(desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long queue is worked off in rounds, so that a process has time for everything else between them."""
+    monkeypatch.setattr(applier, "AT_ONCE", 3)
+    posts = [drafted(desk, f"Yo @Unknown {number}") for number in range(7)]
+    automation = Automation(desk)
+    assert [automation.run_once() for _ in range(4)] == [3, 3, 1, 0]
+    assert types(EventLog(desk.manager)).count("review.opened") == len(posts)
