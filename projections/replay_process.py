@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import NamedTuple
 
-from capture import CopydeskError, DatabaseManager
+from capture import CopydeskError, DatabaseManager, Settings
 from projections.replaying import replay
 
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3_600.0
@@ -77,7 +77,7 @@ class ReplayProcess:
         self._process = subprocess.Popen(
             # -P: what lies in the working directory is no part of copydesk.
             [sys.executable, "-P", "-m", "projections.replay_process"],
-            env={**os.environ, "DATABASE_URL": self._url, "PYTHONPATH": here},
+            env=Settings.environment_with(DATABASE_URL=self._url, PYTHONPATH=here),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C at the terminal is for who started it, who then ends this
