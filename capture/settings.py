@@ -83,6 +83,11 @@ class Settings:
             notify=text("COPYDESK_NOTIFY", "") or None,
         )
 
+    @staticmethod
+    def environment_with(**variables: str) -> dict[str, str]:
+        """This process's environment for a process that it starts, with some variables set otherwise."""
+        return {**os.environ, **variables}
+
 
 def _bytes(name: str, value: str) -> int:
     if not value.isascii() or not value.isdigit() or not 64 * 1024 <= int(value[:20]) <= 1 << 40:
