@@ -29,7 +29,7 @@ def words(old: str, new: str) -> tuple[Change, ...]:
     """The changes by words: `equal` and `delete` joined make the old text, `equal` and `insert` the new one."""
     before, after = _TOKENS.findall(old), _TOKENS.findall(new)
     changes: list[Change] = []
-    for step in Indel.opcodes(before, after):
+    for step in Indel.opcodes(*_numbered(before, after)):
         if step.tag == "insert":
             changes.append(Change("insert", "".join(after[step.dest_start : step.dest_end])))
         else:
@@ -43,7 +43,7 @@ def lines(old: str, new: str) -> tuple[Change, ...]:
     before, after = old.split("\n"), new.split("\n")
     changes: list[Change] = []
     coming: list[Change] = []
-    for step in Indel.opcodes(before, after):
+    for step in Indel.opcodes(*_numbered(before, after)):
         if step.tag == "insert":
             coming += [Change("insert", line) for line in after[step.dest_start : step.dest_end]]
         elif step.tag == "equal":
@@ -52,3 +52,9 @@ def lines(old: str, new: str) -> tuple[Change, ...]:
         else:
             changes += [Change("delete", line) for line in before[step.src_start : step.src_end]]
     return (*changes, *coming)
+
+
+def _numbered(*texts: list[str]) -> list[list[int]]:
+    """The same number for the same part and for no other: rapidfuzz compares hashes; to it NUL is the empty text."""
+    numbers: dict[str, int] = {}
+    return [[numbers.setdefault(part, len(numbers)) for part in text] for text in texts]

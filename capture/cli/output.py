@@ -129,6 +129,11 @@ class Screen:
         """Write one line of parts that `hostile` made, each with its style: nothing is escaped a second time."""
         self._styled(parts)
 
+    def ask(self, question: str) -> None:
+        """Write a question, with nothing after it on its line; everything before it is on the screen then."""
+        self._out.write(hostile.visible(question, goes_on=True))
+        self.flush()
+
     def columns(self, *values: JsonValue) -> None:
         """Write one line of values with a tab between them: for pipes."""
         self._write("\t".join(hostile.visible(cell(value)) for value in values))

@@ -13,10 +13,11 @@ from capture.cli import As, Column, Database, ExitCode, Screen, command, current
 from review.cli import filters
 from review.cli.answer import outcome
 from review.cli.session import at_the_desk, find, waiting_for
-from review.cli.shown import COLUMNS, DRAWN, STATES, arguments_text, listed, show, whole
+from review.cli.sheet import compared, whole_text
+from review.cli.shown import COLUMNS, DRAWN, STATES, listed, show, whole
 
 if TYPE_CHECKING:
-    from review.output import Output, Revision
+    from review.output import Output
 
 review = group("review", "Look at what agents want to put before the world, and decide.")
 
@@ -162,7 +163,7 @@ def diff(
     new: Annotated[int | None, typer.Option("--to", metavar="REVISION", help="The present one, when left out.")] = None,
 ) -> int | None:
     """Show what changed between two revisions of an output."""
-    from review.diff import lines
+    from review.diff import lines, words
 
     found = find(at_the_desk(database), output)
     new = found.revision if new is None else new
@@ -174,8 +175,7 @@ def diff(
                 f"output {found.output_id} has the revisions 1 to {found.revision}, found {number}",
                 hint="leave --from and --to out for the last change",
             )
-    before, after = _text(by_number[old]), _text(by_number[new])
-    changes = lines(before, after)
+    before, after = whole_text(by_number[old]), whole_text(by_number[new])
     if screen.json:
         screen.value(
             {
@@ -184,15 +184,14 @@ def diff(
                 "to": new,
                 "content_hash": by_number[new].content_hash,
                 "made_by": by_number[new].made_by,
-                "changes": [{"what": change.what, "text": change.text} for change in changes],
+                "changes": [{"what": change.what, "text": change.text} for change in lines(before, after)],
+                "words": [{"what": change.what, "text": change.text} for change in words(before, after)],
             }
         )
         return None
     screen.say(f"revision {old} to {new}, by {by_number[new].made_by}")
-    marks = {"equal": ("  ", ""), "delete": ("- ", "red"), "insert": ("+ ", "green")}
-    for change in changes:
-        mark, style = marks[change.what]
-        screen.content(change.text, mark=mark, style=style)
+    for row in compared(before, after, screen.width):
+        screen.ready(*row)
     return None
 
 
@@ -236,11 +235,3 @@ def _show(screen: Screen, output: Output) -> None:
 def _short(output_id: str) -> str:
     # Time and counter of a UUIDv7: enough to be the only one that begins so, and short enough for a table.
     return output_id[:_SHORT_ID] if len(output_id) == 36 else output_id
-
-
-def _text(revision: Revision) -> str:
-    parts = [revision.body]
-    parts += [f"media {media.sha256} {media.alt or ''}".rstrip() for media in revision.media]
-    if revision.arguments is not None:
-        parts.append(arguments_text(revision.arguments))
-    return "\n".join(parts)

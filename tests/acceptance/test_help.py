@@ -24,6 +24,7 @@ PROMISED = {
     *(f"review {name}" for name in ("list", "next", "show", "diff", "approve", "edit", "changes", "reject")),
     *(f"review {name}" for name in ("revoke", "resolve", "history", "wait")),
     *(f"review {name}" for name in ("claim", "release", "acknowledge", "flag", "retract", "withdraw")),
+    *(f"review {name}" for name in ("triage", "stats", "export")),
     "review automate",
     *(f"review policy {name}" for name in ("check", "show", "adopt", "resume")),
     *(f"publish {name}" for name in ("once", "run", "status", "stop", "resume")),

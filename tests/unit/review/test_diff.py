@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from review.diff import lines, words
 
-TEXT = st.text(alphabet="ab \n\u202e\U0001f600.", max_size=60)
+TEXT = st.text(alphabet="ab \0\n\u202e\U0001f600.", max_size=60)
 
 
 @given(TEXT, TEXT)
@@ -33,3 +33,8 @@ def test_a_long_hostile_text_is_compared_in_time() -> None:
     """Ten thousand tokens that repeat in another order are compared within the time of a test."""
     old, new = "a b " * 2500, "b a " * 2500
     assert "".join(change.text for change in words(old, new) if change.what != "insert") == old
+
+
+def test_parts_with_the_same_hash_are_two() -> None:
+    """A line that is empty and one that holds a NUL character are told apart, though rapidfuzz hashes them alike."""
+    assert {change.what for change in lines("", "\0")} == {"delete", "insert"}
