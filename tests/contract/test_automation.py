@@ -72,7 +72,7 @@ def test_a_revision_is_taken_up_again(desk: ReviewDesk) -> None:
 
 def test_two_automations_at_once_do_everything_once(desk: ReviewDesk, database_url: str, clock: Clock) -> None:
     """However many run, each draft is opened once and decided once."""
-    posts = [drafted(desk, f"Ahoy {number}.") for number in range(12)]
+    posts = [drafted(desk, f"Ahoy {number}.") for number in range(6)]
     managers = [DatabaseManager(database_url) for _ in range(3)]
     gate = threading.Barrier(3)
 
