@@ -29,10 +29,13 @@ VALUES: dict[str, list[Any]] = {
     "flags": [True, False],
     "agent": ["agent", "agent", "other"],
     "drafted_at": [0, 99],
-    "minutes": [1, 5, 20],
+    "minutes": [1, 5, 20, 90],
 }
 # What ends a run, or only lets time pass, comes more seldom than what goes on.
-WEIGHTS = dict.fromkeys(("withdraw", "take_back", "supersede"), 1) | dict.fromkeys(("turn_down", "wait"), 2)
+SELDOM, LESS = ("withdraw", "take_back", "supersede", "come_late"), ("turn_down", "wait")
+WEIGHTS = dict.fromkeys(SELDOM, 1) | dict.fromkeys(LESS, 2)
+    ("turn_down", "wait"), 2
+)
 WEIGHTS |= {"go_on": 12, "approve": 8, "start": 12}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +24,19 @@ from review.commands import (
     Start,
     Supersede,
 )
-from tests.properties.review_model import ACTORS, BODIES, LIVE, REASON, REVIEWERS, ROLES, SAYS, SEEN, Says, draft
+from tests.properties.review_model import (
+    ACTORS,
+    BODIES,
+    LIVE,
+    NOT_AFTER,
+    REASON,
+    REVIEWERS,
+    ROLES,
+    SAYS,
+    SEEN,
+    Says,
+    draft,
+)
 from tests.properties.review_people import People
 
 SENDS = st.sampled_from([Start, Start, Start, Rehearse, Retry])
@@ -138,9 +151,16 @@ class AnyReview(People):
         self.story.given(draft(body))
         self.model.ignored += 1
 
-    @rule(minutes=st.sampled_from([1, 5, 20]))
+    @rule(minutes=st.sampled_from([1, 5, 20, 90]))
     def wait(self, minutes: int) -> None:
         self.story.after(timedelta(minutes=minutes))
+
+    @precondition(lambda self: self.steps > 5)
+    @rule()
+    def come_late(self) -> None:
+        if self.model.state in ("approved", "publish_failed"):
+            self.story.now = max(self.story.now, NOT_AFTER)
+            self.start(Start if self.model.state == "approved" else Retry, True, CALM, {}, None)
 
     @rule(actor=REVIEWERS, says=SAYS, end=ENDS)
     def go_on(self, actor: str, says: Says, end: type[Confirm | Fail | Lose]) -> None:
@@ -149,9 +169,10 @@ class AnyReview(People):
             case "pending":
                 self.approve(actor, True, says, late=False, spite=None)
             case "approved":
-                self.start(Rehearse if self.model.mode == "dry_run" else Start, True, CALM, {}, None)
+                calm = replace(CALM, held=says.held)
+                self.start(Rehearse if self.model.mode == "dry_run" else Start, True, calm, {}, None)
             case "publish_failed":
-                self.start(Retry, True, CALM, {}, "bob")
+                self.start(Retry, True, CALM, {}, "bob" if actor == "bob" else None)
             case "publishing" | "retracting":
                 self.finish(end, 0)
             case "uncertain":
