@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from capture import DatabaseManager, NotFound, UtcTime
 from review.errors import AmbiguousId
-from review.output import State
+from review.output import Output, State
 
 _PAGE = 200
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
@@ -91,6 +91,9 @@ class Page:
 _outputs = sa.table(
     "agents_outputs",
     *(sa.column(field.name, UtcTime if field.name in _TIMES else None) for field in fields(Listed)),
+)
+_whole = sa.table(
+    "agents_outputs", sa.column("output_id", sa.Text), sa.column("submitted_at", UtcTime), sa.column("folded")
 )
 _counts = sa.table("agents_output_counts", sa.column("state", sa.Text), sa.column("outputs", sa.Integer))
 
@@ -250,3 +253,28 @@ def find_id(manager: DatabaseManager, start: str) -> str:
         raise NotFound(f"no output {start!a:.80} was drafted", hint="copydesk review list shows what there is")
     some = ", ".join(found[:3]) + (" …" if len(found) > 3 else "")
     raise AmbiguousId(f"more than one output begins with {start}: {some}", hint="type more of the id")
+
+
+def stream_outputs(manager: DatabaseManager, *, page: int = _PAGE) -> Iterator[Output]:
+    """Every output that was drafted, whole, by id: a page at a time in memory, however many there are.
+
+    Args:
+        manager: The database.
+        page: How many are read at once.
+    """
+    after = ""
+    while True:
+        query = (
+            sa.select(_whole.c.output_id, _whole.c.submitted_at, sa.cast(_whole.c.folded, sa.Text).label("folded"))
+            .where(_whole.c.output_id > after)
+            .order_by(_whole.c.output_id)
+            .limit(page)
+        )
+        with manager.connect() as connection:
+            rows = connection.execute(query).all()
+        for row in rows:
+            if row.submitted_at is not None:
+                yield Output.model_validate_json(row.folded)
+        if len(rows) < page:
+            return
+        after = rows[-1].output_id

@@ -12,7 +12,7 @@ from capture.cli import catalogue, group, quarantine, run, transfer
 from capture.cli.db import db
 from capture.cli.events import events
 from projections.cli import projections
-from review.cli import afterwards, automate, claims, policy, triage, verdicts
+from review.cli import afterwards, automate, claims, policy, reports, triage, verdicts
 from review.cli.demo import register as register_demo
 from review.cli.inbox import review
 from review.cli.publish import publish
@@ -43,7 +43,7 @@ def _handled() -> dict[str, list[str]]:
 transfer.AFTER_TRUSTED.append(_restore)
 catalogue.HANDLED_BY.append(_handled)
 
-ADDED_TO_GROUPS = (afterwards, automate, catalogue, claims, policy, quarantine, transfer, triage, verdicts)
+ADDED_TO_GROUPS = (afterwards, automate, catalogue, claims, policy, quarantine, reports, transfer, triage, verdicts)
 """Files whose commands belong to a group of another file."""
 
 

@@ -63,8 +63,8 @@ def chosen(
         "kind": kind,
         "risk": risk,
         "text": text,
-        "before": None if older_than is None else _ago(older_than),
-        "since": None if newer_than is None else _ago(newer_than),
+        "before": None if older_than is None else moment(older_than),
+        "since": None if newer_than is None else moment(newer_than),
     }
 
 
@@ -98,12 +98,22 @@ def parsed(given: list[str]) -> Filters:
 
 def age(since: datetime, now: datetime) -> str:
     """How long ago something was, in its largest unit: `40s`, `12m`, `5h`, `3d`."""
-    seconds = max(int((now - since).total_seconds()), 0)
+    return span((now - since).total_seconds())
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit: `40s`, `12m`, `5h`, `3d`."""
+    seconds = max(int(seconds), 0)
     unit = next((unit for unit in "dhm" if seconds >= _SECONDS[unit]), "s")
     return f"{seconds // _SECONDS[unit]}{unit}"
 
 
-def _ago(given: str) -> datetime:
+def moment(given: str) -> datetime:
+    """The moment that an age (`4h`) or a time means.
+
+    Raises:
+        BadSetting: It is neither.
+    """
     found = _AGE.fullmatch(given)
     if found:
         return datetime.now(UTC) - timedelta(seconds=int(found[1]) * _SECONDS[found[2]])

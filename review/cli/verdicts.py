@@ -17,7 +17,7 @@ from review.cli.session import at_the_desk, find
 from review.cli.shown import show
 
 if TYPE_CHECKING:
-    from review import Output
+    from review import Output, ReviewDesk
     from review.commands import Command
     from review.queue import Listed
 
@@ -74,7 +74,7 @@ def approve(
     found = find(desk, output or "")
     answer = desk.approve(
         found.output_id,
-        _seen(screen, found, seen, "approve"),
+        _seen(screen, desk, found, seen, "approve", actor),
         **by(actor),
         note=note,
         overrides_duplicate=overrides,
@@ -118,7 +118,7 @@ def edit(
             )
         body, seen = edited(found.body), seen or found.content_hash
     if seen is None:
-        seen = _seen(screen, found, seen, "edit")
+        seen = _seen(screen, desk, found, seen, "edit", actor)
     answer = desk.edit(found.output_id, _hash(seen), body=body, **by(actor), note=note, command_id=command_id)
     return outcome(screen, answer)
 
@@ -156,7 +156,7 @@ def changes(
     found = find(desk, output or "")
     answer = desk.request_changes(
         found.output_id,
-        _seen(screen, found, seen, "request changes"),
+        _seen(screen, desk, found, seen, "request changes", actor),
         **by(actor),
         reason_code=reason,
         note=note,
@@ -198,7 +198,7 @@ def reject(
     found = find(desk, output or "")
     answer = desk.reject(
         found.output_id,
-        _seen(screen, found, seen, "reject"),
+        _seen(screen, desk, found, seen, "reject", actor),
         **by(actor),
         reason_code=reason,
         note=note,
@@ -300,7 +300,9 @@ def wait(
     return None if verdict.decided else ExitCode.TIMED_OUT
 
 
-def _seen(screen: Screen, output: Output, given: str | None, verb: str) -> str:
+def _seen(  # noqa: PLR0917 - who sees what, where
+    screen: Screen, desk: ReviewDesk, output: Output, given: str | None, verb: str, actor: str | None
+) -> str:
     """The hash that the verdict names: given, or of what a person at the terminal has just been shown."""
     if given is not None:
         return _hash(given)
@@ -311,6 +313,7 @@ def _seen(screen: Screen, output: Output, given: str | None, verb: str) -> str:
         )
     show(screen, output)
     screen.flush()
+    desk.show(output.output_id, **by(actor))
     if not typer.confirm(f"{verb} exactly this?"):
         raise typer.Abort
     return output.content_hash
