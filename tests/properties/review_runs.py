@@ -34,8 +34,6 @@ VALUES: dict[str, list[Any]] = {
 # What ends a run, or only lets time pass, comes more seldom than what goes on.
 SELDOM, LESS = ("withdraw", "take_back", "supersede", "come_late"), ("turn_down", "wait")
 WEIGHTS = dict.fromkeys(SELDOM, 1) | dict.fromkeys(LESS, 2)
-    ("turn_down", "wait"), 2
-)
 WEIGHTS |= {"go_on": 12, "approve": 8, "start": 12}
 
 
