@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from capture.errors import JournalUnavailable as JournalUnavailable
     from capture.errors import LogMoved as LogMoved
     from capture.errors import LogRewound as LogRewound
+    from capture.errors import MissingDriver as MissingDriver
     from capture.errors import NamespaceCollision as NamespaceCollision
     from capture.errors import NotFound as NotFound
     from capture.errors import ReadOnlyViolation as ReadOnlyViolation
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from capture.eventlog.decision import Decision as Decision
     from capture.eventlog.event_log import EventLog as EventLog
     from capture.eventlog.follower import Follower as Follower
+    from capture.eventlog.reading import stored_rows as stored_rows
     from capture.events import registry as _registry
     from capture.events.content import Prepared as Prepared
     from capture.events.decoding import decode as decode
@@ -89,6 +91,7 @@ _INNER = {
     "HIDDEN_CLASS": ("invisible", "HIDDEN_CLASS"),
     "JournalUnavailable": ("errors", "JournalUnavailable"),
     "JsonText": ("database.types", "JsonText"),
+    "MissingDriver": ("errors", "MissingDriver"),
     "NotFound": ("errors", "NotFound"),
     "Prepared": ("events.content", "Prepared"),
     "Settings": ("settings", "Settings"),
@@ -101,6 +104,7 @@ _INNER = {
     "claim": ("names.owners", "claim"),
     "decode": ("events.decoding", "decode"),
     "decode_payload": ("events.decoding", "decode_payload"),
+    "stored_rows": ("eventlog.reading", "stored_rows"),
     "derived_id": ("identifiers", "derived_id"),
     "find_event": ("events.registry", "find"),
     "from_text": ("clock", "from_text"),

@@ -12,10 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from capture import DatabaseManager, Recorded, Stored, decode_payload
+from capture import DatabaseManager, Recorded, decode_payload, stored_rows
 from projections import columns
-
-_AS_TEXT = {"event_id", "payload"}
 
 
 class Undecodable(NamedTuple):
@@ -72,17 +70,7 @@ def page(manager: DatabaseManager, after: int, to: int, types: Iterable[str], li
     Returns:
         Rows in the order of `Stored`, by position.
     """
-    on_server = manager.backend.name == "postgresql"
-    names = [f"{name}::text" if on_server and name in _AS_TEXT else name for name in Stored._fields]
-    # Types are `noun.past_participle` in lower case: nothing in them needs a quote.
-    chosen = ", ".join(f"'{name}'" for name in sorted(types)) or "NULL"
-    mark = "%s" if on_server else "?"
-    sql = (
-        f"SELECT {', '.join(names)} FROM agents_events WHERE position > {mark} AND position <= {mark} "
-        f"AND event_type IN ({chosen}) ORDER BY position LIMIT {mark}"
-    )
-    with manager.connect() as connection:
-        return connection.exec_driver_sql(sql, (after, to, limit)).cursor.fetchall()
+    return stored_rows(manager, after=after, upto=to, types=types, limit=limit)
 
 
 def decoded(rows: Iterable[Sequence[Any]]) -> list[Fact]:

@@ -31,6 +31,7 @@ _COLUMNS = twin(
     postgresql=", ".join(f"{name}::text" if name in _TEXTS else name for name in Stored._fields),
 )
 _MARK = twin(sqlite="?", postgresql="%s")
+_MERGED = 12
 _new_tuple = tuple.__new__
 
 
@@ -47,8 +48,7 @@ def pages(
     left = limit
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)
-        with manager.connect() as connection:
-            page = _select(connection, manager.backend.name, after=after, types=types, stream=stream, limit=size)
+        page = stored(stored_rows(manager, after=after, types=types, stream=stream, limit=size))
         yield from page
         if len(page) < size:
             return
@@ -57,33 +57,64 @@ def pages(
             left -= len(page)
 
 
-def _select(
+def stored_rows(
+    manager: DatabaseManager,
+    *,
+    after: int,
+    upto: int | None = None,
+    types: Iterable[str] | None = None,
+    stream: str | None = None,
+    limit: int,
+) -> Sequence[Sequence[Any]]:
+    """Rows as the driver gives them, in the order of `Stored`, by position, in one short statement.
+
+    Args:
+        manager: The database.
+        after: From the position after this one.
+        upto: To this position.
+        types: Only events of these types.
+        stream: Only events of this stream.
+        limit: At most so many.
+    """
+    with manager.connect() as connection:
+        return _rows(connection, after=after, upto=upto, types=types, stream=stream, limit=limit)
+
+
+def _rows(
     connection: sa.Connection,
-    backend: str,
     *,
     after: int = 0,
-    types: frozenset[str] | None = None,
+    upto: int | None = None,
+    types: Iterable[str] | None = None,
     stream: str | None = None,
     event_id: str | None = None,
     limit: int | None = None,
-) -> list[Stored]:
+) -> Sequence[Sequence[Any]]:
+    backend = connection.dialect.name
     mark = _MARK[backend]
+    chosen = None if types is None else sorted(types)
+    where = f"position > {mark}"
     values: list[object] = [after]
-    sql = f"SELECT {_COLUMNS[backend]} FROM agents_events WHERE position > {mark}"
-    if types is not None:
-        sql += f" AND event_type IN ({', '.join([mark] * len(types)) or 'NULL'})"
-        values += sorted(types)
-    if stream is not None:
-        sql += f" AND stream_id = {mark}"
-        values.append(stream)
-    if event_id is not None:
-        sql += f" AND event_id = {mark}"
-        values.append(event_id)
+    for condition, value in (("position <=", upto), ("stream_id =", stream), ("event_id =", event_id)):
+        if value is not None:
+            where += f" AND {condition} {mark}"
+            values.append(value)
+    sql = f"SELECT {_COLUMNS[backend]} FROM agents_events WHERE {where}"
+    if chosen is not None and backend == "sqlite" and stream is None and 0 < len(chosen) <= _MERGED:
+        # Of several types SQLite would sort all that is left of the log, for every page. The selects of single types
+        # are sorted by their index, and SQLite merges them.
+        sql = " UNION ALL ".join([f"{sql} AND event_type = {mark}"] * len(chosen))
+        values = [value for one in chosen for value in (*values, one)]
+    elif chosen is not None:
+        # The + keeps SQLite from the index on the type: among many types, reading in order is what is fast.
+        name = "+event_type" if backend == "sqlite" and stream is None else "event_type"
+        sql += f" AND {name} IN ({', '.join([mark] * len(chosen)) or 'NULL'})"
+        values += chosen
     sql += " ORDER BY position"
     if limit is not None:
         sql += f" LIMIT {mark}"
         values.append(limit)
-    return stored(connection.exec_driver_sql(sql, tuple(values)).cursor.fetchall())
+    return connection.exec_driver_sql(sql, tuple(values)).cursor.fetchall()
 
 
 def stored(rows: Iterable[Sequence[Any]]) -> list[Stored]:
@@ -141,13 +172,13 @@ def refuse_beyond_head(manager: DatabaseManager, after: int) -> None:
 
 def by_event_id(connection: sa.Connection, event_id: str) -> Stored | None:
     """The stored row with this id, or None."""
-    rows = _select(connection, connection.dialect.name, event_id=event_id)
+    rows = stored(_rows(connection, event_id=event_id))
     return rows[0] if rows else None
 
 
 def of_stream(connection: sa.Connection, stream: str, after: int) -> list[Stored]:
     """All stored rows of a stream after a position, in one statement."""
-    return _select(connection, connection.dialect.name, stream=stream, after=after)
+    return stored(_rows(connection, stream=stream, after=after))
 
 
 def end_of_stream(connection: sa.Connection, stream: str) -> int:
