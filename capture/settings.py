@@ -24,6 +24,7 @@ class Settings:
         media: `COPYDESK_MEDIA`: the content-addressed folder of media.
         policy: `COPYDESK_POLICY`: the policy file.
         published: `COPYDESK_PUBLISHED`: where the folder publisher writes.
+        publishers: `COPYDESK_PUBLISHERS`: the file that says where the other publishers send to.
         agent_id: `COPYDESK_AGENT_ID`: who emits, unless the code says it.
         actor: `COPYDESK_ACTOR`: who decides, unless the command line says it.
         plugins: `COPYDESK_PLUGINS`: distributions whose events, projectors and publishers are loaded.
@@ -43,6 +44,7 @@ class Settings:
     plugins: tuple[str, ...]
     synchronous: str
     notify: str | None = None
+    publishers: Path = Path("publishers.toml")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -81,6 +83,7 @@ class Settings:
             plugins=tuple(name.strip() for name in text("COPYDESK_PLUGINS", "").split(",") if name.strip()),
             synchronous=synchronous,
             notify=text("COPYDESK_NOTIFY", "") or None,
+            publishers=Path(text("COPYDESK_PUBLISHERS", "publishers.toml")),
         )
 
     @staticmethod

@@ -45,3 +45,20 @@ class BadPolicy(CopydeskError):
 
     code = "BAD_POLICY"
     exit_code = 2
+
+
+class Answered(CopydeskError):
+    """A platform answered with something else than a yes. What it says is about one request, and may be hostile.
+
+    Attributes:
+        status: The status code of HTTP.
+        declared: True when the answer has the form in which the platform declares what it did not accept.
+    """
+
+    code = "ANSWERED"
+
+
+class Unanswered(CopydeskError):
+    """A request was begun, and no whole answer came within its bounds. It may have been taken."""
+
+    code = "UNANSWERED"

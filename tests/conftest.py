@@ -18,7 +18,7 @@ import pytest
 from capture.database.manager import DatabaseManager
 from tests.fixtures.postgres import PostgresServer, postgres_server
 
-pytest_plugins = ("tests.fixtures.review", "tests.fixtures.platform")
+pytest_plugins = ("tests.fixtures.review", "tests.fixtures.platform", "tests.fixtures.https_server")
 
 BACKENDS = ("sqlite", "postgresql")
 

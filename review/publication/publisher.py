@@ -30,6 +30,9 @@ class Receipt:
 class Publisher(Protocol):
     """Sends outputs to one platform.
 
+    Where the platform can't be asked for a key, a publisher may have `find_output(output, key)` beside `find(key)`: it
+    looks for what is equal to the output.
+
     Attributes:
         key_lifetime: How long the platform honours an idempotency key; None when it knows none.
         verifies: How long a success may take until `find` sees it; None when success needs no look.
@@ -61,3 +64,16 @@ class Publisher(Protocol):
     def not_accepted(self, answer: BaseException) -> bool:
         """True when what `publish` raised is the platform's declared answer for "not accepted"."""
         ...
+
+
+def look_up(publisher: Publisher, output: Output, key: str) -> Receipt | None:
+    """Ask whether the platform has an output: by its key, or by what it is where the publisher can.
+
+    Args:
+        publisher: Whom to ask.
+        output: What was sent.
+        key: Under which key.
+    """
+    find_output = getattr(publisher, "find_output", None)
+    found: Receipt | None = publisher.find(key) if find_output is None else find_output(output, key)
+    return found

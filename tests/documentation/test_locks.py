@@ -25,11 +25,12 @@ def test_what_runs_is_what_was_tested() -> None:
 def test_a_lock_satisfies_the_project() -> None:
     """Each dependency of pyproject.toml is locked in a version that it allows; `bench` alone pins its one itself.
 
-    What runs has one extra, `postgres`: the frameworks of the others are an agent's own, and are tested only.
+    What runs has the extras `postgres` and `publishers`: the frameworks of the others are an agent's own, and are
+    tested only.
     """
     project = tomllib.loads(read("pyproject.toml"))
     extras = project["project"]["optional-dependencies"]
-    run = [*project["project"]["dependencies"], *extras["postgres"]]
+    run = [*project["project"]["dependencies"], *extras["postgres"], *extras["publishers"]]
     tested = [requirement for extra in extras.values() for requirement in extra]
     groups = {name: group for name, group in project["dependency-groups"].items() if name != "bench"}
     tools = [tool for group in groups.values() for tool in group if isinstance(tool, str)]

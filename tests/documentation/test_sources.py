@@ -53,5 +53,5 @@ def test_every_extra_and_source_is_there() -> None:
             module, _, name = code.rpartition(".")
             assert hasattr(importlib.import_module(module), name), code
     extras = tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"]
-    for extra in set(extras) - {"postgres"}:
+    for extra in set(extras) - {"postgres", "publishers"}:
         assert f"pip install 'copydesk[{extra}]'" in named
