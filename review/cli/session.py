@@ -61,7 +61,7 @@ def waiting_for(desk: ReviewDesk, actor: str, wanted: Filters) -> Iterator[Outpu
     from review.output import State
     from review.queue import list_all
 
-    for row in list_all(desk.manager, page=20, **wanted):
+    for row in list_all(desk.manager, page=5, **wanted):
         output = desk.output(row.output_id)
         if output is None or output.state is not State.PENDING:
             continue  # decided since
