@@ -30,7 +30,7 @@ from review.policy.limits import Known, horizon
 from review.policy.rules import Policy
 from review.policy.verdict import judge
 from review.refusals import Accepted, Refusal, not_found
-from review.states import decide, evolve
+from review.states import decide, evolve, still_to_be_sent
 
 Answer = Accepted | Refusal
 T = TypeVar("T")
@@ -159,6 +159,29 @@ class Decider:
         if not _ID.fullmatch(command.output_id):
             return not_found(command.output_id)
         return self.in_a_decision(lambda decision: self._decide(decision, command, command_id))
+
+    def judge_again(self, before: Output, attempt: int, missing: tuple[str, ...], now: datetime) -> Refusal | None:
+        """Whether an attempt that was started may still be sent: nothing is locked, and nothing appended.
+
+        Args:
+            before: The output when the attempt was started.
+            attempt: Its number.
+            missing: Digests of media that are missing or altered.
+            now: The time.
+        """
+        output = self.output(before.output_id)
+        if output is None:
+            return not_found(before.output_id)
+        standing = self.orders()
+        policy = self.policy_under(standing)
+        command = Start(
+            output_id=output.output_id,
+            content_hash=before.content_hash,
+            judgement=judge(policy, output, self.known_of(output, policy, now)),
+            stopped=standing.stop_of(output),
+            missing_media=missing,
+        )
+        return still_to_be_sent(output, command, attempt, now)
 
     def in_a_decision(self, work: Callable[[Decision], T]) -> T:
         """Do something under the log's lock, in one transaction that survives a power cut.

@@ -13,6 +13,7 @@ from typing import ClassVar
 from capture import DatabaseManager, Decision, Event
 from capture.vocabulary import (
     PublicationResumed,
+    PublicationResumedAfterRestore,
     PublicationStopped,
     ReviewAutomationResumed,
     ReviewPolicyAdopted,
@@ -157,6 +158,30 @@ class Ordering:
                 return ()
             given = {"actor": actor, "actor_source": actor_source, "agent": agent, "channel": channel}
             return (PublicationResumed.model_validate({**given, "reason": reason}),)
+
+        return self._order(actor, decide)
+
+    def resume_after_restore(
+        self, *, actor: str, reason: str, held: str, machine: str, actor_source: ActorSource = "api"
+    ) -> Ordered | Refusal:
+        """Record that a machine may publish from a database that is not the one that it published from before.
+
+        Args:
+            actor: Who lets it: an admin, who has looked at what is out already.
+            reason: Why it may.
+            held: Why publication held there.
+            machine: Where.
+            actor_source: How the actor is known.
+        """
+
+        def decide(orders: Orders) -> tuple[Event, ...] | Refusal:
+            refusal = _not_an_admin(self._decider.policy_under(orders), actor, "resume publication after a restore")
+            if refusal is not None:
+                return refusal
+            if not reason.strip():
+                return Refusal("REASON_REQUIRED", "a reason was expected, none was given", "say what you looked at")
+            given = {"actor": actor, "actor_source": actor_source, "reason": reason}
+            return (PublicationResumedAfterRestore.model_validate({**given, "held": held, "machine": machine}),)
 
         return self._order(actor, decide)
 

@@ -258,6 +258,22 @@ _ROLES: Final[Mapping[Who, frozenset[Role]]] = MappingProxyType(
 """Which role of a policy lets a person do what the table gives to whom."""
 
 
+def still_to_be_sent(output: Output, command: Start, attempt: int, now: datetime) -> Refusal | None:
+    """Ask the guards of a start once more, of an attempt that has begun: all but the limits, which count it by now.
+
+    Args:
+        output: The output as it is now.
+        command: The start, with what the desk knows now.
+        attempt: The number of the attempt.
+        now: The time, aware.
+    """
+    newest = output.attempt
+    if output.state is not PUBLISHING or newest is None or newest.number != attempt:
+        return wrong_state(output, wish(command), now)
+    asked = (guard for guard in _TO_SEND if guard is not limits_are_kept)
+    return next((refusal for guard in asked if (refusal := guard(output, command, now)) is not None), None)
+
+
 def wish(command: Command) -> str:
     """What a command asks for, as a verb."""
     return _VERBS.get(type(command), type(command).__name__.lower()) + " it"
@@ -270,4 +286,4 @@ _VERBS: Final = {
     Lose: "record the loss of",
 }
 
-__all__ = ["MOVES", "Move", "decide", "evolve", "wish"]
+__all__ = ["MOVES", "Move", "decide", "evolve", "still_to_be_sent", "wish"]

@@ -10,15 +10,22 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from capture.database.manager import DatabaseManager
+from capture.settings import Settings
 from tests.fixtures.postgres import PostgresServer, postgres_server
 
-pytest_plugins = ("tests.fixtures.review", "tests.fixtures.platform", "tests.fixtures.https_server")
+pytest_plugins = (
+    "tests.fixtures.review",
+    "tests.fixtures.platform",
+    "tests.fixtures.https_server",
+    "tests.fixtures.backups",
+)
 
 BACKENDS = ("sqlite", "postgresql")
 
@@ -87,7 +94,13 @@ def database_url(backend_name: str, make_database: MakeDatabase) -> str:
 
 
 @pytest.fixture
-def manager(database_url: str) -> Iterator[DatabaseManager]:
+def settings(tmp_path: Path) -> Settings:
+    """The settings of a machine whose satellites are the test's own."""
+    return replace(Settings.from_environment(), journal=tmp_path / "foundup.journal")
+
+
+@pytest.fixture
+def manager(database_url: str, settings: Settings) -> Iterator[DatabaseManager]:
     """A manager of a fresh database, on each backend in turn."""
-    with DatabaseManager(database_url) as manager:
+    with DatabaseManager(database_url, settings=settings) as manager:
         yield manager

@@ -103,3 +103,17 @@ class PublicationStopped(_OfAllPublication, type="publication.stopped", version=
 
 class PublicationResumed(_OfAllPublication, type="publication.resumed", version=1, stream="desk"):
     """A person let publication go on: of this agent, on this channel, or all of it."""
+
+
+class PublicationResumedAfterRestore(Event, type="publication.resumed_after_restore", version=1, stream="desk"):
+    """An admin looked at a database that is not the one that was published from, and lets a machine publish by it.
+
+    `held` says why publication held, `machine` where.
+    """
+
+    desk: Literal["orders"] = "orders"
+    actor: Actor
+    actor_source: ActorSource = "api"
+    reason: Note
+    held: Note
+    machine: Line

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import JsonValue
 
+from capture import BadSetting
 from capture.cli import As, Column, Database, ExitCode, Screen, command, current_actor, group, until_stopped
 from review.cli.session import at_the_desk
 from review.cli.shown import STATES, listed
@@ -28,7 +29,7 @@ _WAITING = ("approved", "publishing", "uncertain", "publish_failed", "retracting
 
 @command(publish, "once", example="copydesk publish once\ncopydesk publish once --json | jq .outputs")
 def once(screen: Screen, database: Database) -> int | None:
-    """Send everything that is approved and due, each once; exit 6 when there is nothing."""
+    """Send everything that is approved and due, each once; exit 6 when there is nothing, 4 when publication holds."""
     from review import PublishingWorker
 
     summary = PublishingWorker(at_the_desk(database)).run_once()
@@ -36,7 +37,9 @@ def once(screen: Screen, database: Database) -> int | None:
         screen.value(as_object(summary))
     else:
         tell(screen, summary)
-        if not summary.outputs:
+        if summary.held is not None:
+            _say_held(screen, summary.held)
+        elif not summary.outputs:
             screen.say("nothing is approved and waits to be sent")
     return exit_code(summary)
 
@@ -44,15 +47,17 @@ def once(screen: Screen, database: Database) -> int | None:
 @command(publish, "status", example="copydesk publish status\ncopydesk publish status --json | jq .counts")
 def status(screen: Screen, database: Database) -> int | None:
     """Show what waits to be sent, is being sent, failed, or is uncertain."""
+    from review.publication.mark import Marks
     from review.queue import count_by_state, list_outputs
 
     desk = at_the_desk(database)
     counts = {state.value: count for state, count in count_by_state(desk.manager).items()}
     page = list_outputs(desk.manager, states=_WAITING, limit=500)
     rows = [{**listed(row), "publisher": row.publisher} for row in page.rows]
+    held = Marks(desk.manager).held()
     if screen.json:
         more, stops = page.after is not None, _stops(desk.orders())
-        screen.value({"counts": dict(counts), "outputs": list(rows), "more": more, "stops": stops})
+        screen.value({"counts": dict(counts), "outputs": list(rows), "more": more, "stops": stops, "held": held})
         return None
     columns = (
         Column("output_id", "OUTPUT"),
@@ -62,6 +67,8 @@ def status(screen: Screen, database: Database) -> int | None:
         Column("identity", "IDENTITY"),
         Column("body", "BODY", elastic=True),
     )
+    if held is not None:
+        _say_held(screen, held)
     _say_stops(screen, desk.orders())
     screen.table(rows, columns, empty="nothing waits to be sent")
     if screen.terminal:
@@ -80,9 +87,14 @@ def run(
     from review import PublishingWorker
 
     worker = PublishingWorker(at_the_desk(database))
+    held: str | None = None
 
     def look() -> bool:
+        nonlocal held
         summary = worker.run_once()
+        if summary.held is not None and summary.held != held:
+            _say_held(screen, summary.held)
+        held = summary.held
         tell(screen, summary, skipped=False)
         screen.flush()
         return bool(summary.published)
@@ -115,7 +127,12 @@ def stop(
     return _ordered(screen, answer)
 
 
-@command(publish, "resume", example="copydesk publish resume\ncopydesk publish resume --channel x")
+@command(
+    publish,
+    "resume",
+    example="copydesk publish resume\ncopydesk publish resume --channel x\n"
+    'copydesk publish resume --after-restore --reason "Nothing went out after the backup of 9 a.m."',
+)
 def resume(
     screen: Screen,
     database: Database,
@@ -123,13 +140,27 @@ def resume(
     reason: Reason = None,
     agent: Agent = None,
     channel: Channel = None,
+    after_restore: Annotated[
+        bool,
+        typer.Option(
+            "--after-restore", help="Publish from here by a database that was restored, copied or promoted; say why."
+        ),
+    ] = False,
     actor: As = None,
 ) -> int | None:
-    """Let workers send again: of this agent, on this channel; without either, everything that was stopped."""
+    """Let workers send again: of this agent, on this channel; without either, everything that was stopped.
+
+    With --after-restore: let this machine publish by the database as it is now, whatever it published from before.
+    """
     from review import ReviewDesk
+    from review.publication.holding import resume_after_restore
 
     name, source = current_actor(actor)
     desk = ReviewDesk(database.manager)
+    if after_restore:
+        if agent is not None or channel is not None:
+            raise BadSetting("--after-restore is about everything: --agent and --channel don't go with it")
+        return _ordered(screen, resume_after_restore(desk, actor=name, actor_source=source, reason=reason or ""))
     answer = desk.resume(actor=name, actor_source=source, reason=reason, agent=agent, channel=channel)
     return _ordered(screen, answer)
 
@@ -160,6 +191,7 @@ def as_object(summary: Summary) -> dict[str, JsonValue]:
         "failed": summary.failed,
         "uncertain": summary.uncertain,
         "skipped": summary.skipped,
+        "held": summary.held,
         "outputs": [_outcome(outcome) for outcome in summary.outputs],
     }
 
@@ -186,6 +218,8 @@ def exit_code(summary: Summary) -> ExitCode:
         return ExitCode.UNCERTAIN
     if summary.failed:
         return ExitCode.FAILURE
+    if summary.held is not None:
+        return ExitCode.REFUSED
     if summary.published:
         return ExitCode.OK
     refused = [outcome for outcome in summary.outputs if outcome.code not in ("NOT_DUE", "STATE", "DRY_RUN")]
@@ -197,6 +231,13 @@ def _stops(orders: Orders) -> list[JsonValue]:
         {"agent": stop.agent, "channel": stop.channel, "actor": stop.actor, "reason": stop.reason}
         for stop in orders.stops
     ]
+
+
+def _say_held(screen: Screen, held: str) -> None:
+    from review.publication.mark import HINT
+
+    screen.say_parts(("publication holds on this machine ", "bold red"), (held, ""))
+    screen.say_parts(("what to do: ", "bold"), (HINT, ""))
 
 
 def _say_stops(screen: Screen, orders: Orders) -> None:

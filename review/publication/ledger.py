@@ -8,7 +8,9 @@ from capture import Clock, DatabaseManager, stored_media
 from review import commands
 from review.actors import check_person
 from review.decider import Answer, Decider
+from review.output import Output
 from review.publication.publisher import Receipt
+from review.refusals import Refusal
 
 
 class Ledger:
@@ -66,6 +68,20 @@ class Ledger:
             missing_media=self._missing(output_id),
         )
         return self._decider.do(command)
+
+    def judge_again(self, output: Output, attempt: int) -> Refusal | None:
+        """Whether what was started may still be sent: its process may have slept since.
+
+        Asked without the lock, and nothing is appended. Its own start is counted by now, so limits are not asked again.
+
+        Args:
+            output: As it was when the attempt was started.
+            attempt: Which attempt.
+
+        Returns:
+            Why it may not; its `state` is what it is now. None when it may.
+        """
+        return self._decider.judge_again(output, attempt, self._missing(output.output_id), self.now())
 
     def confirm(self, output_id: str, attempt: int, receipt: Receipt, *, worker: str) -> Answer:
         """The platform has it; or, of a retraction, has it no more."""

@@ -12,7 +12,7 @@ from capture.vocabulary import content_hash
 from review import Accepted, PublishingWorker, Receipt, ReviewDesk
 from review.automation.sweeper import LOST_AFTER
 from review.errors import NotSent
-from review.publication.worker import PAUSES
+from review.publication.patience import PAUSES
 from tests.fixtures.platform import Clock, Platform, approved, raises, state
 
 
