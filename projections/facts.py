@@ -7,12 +7,15 @@ don't pass through SQLAlchemy's types.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from capture import DatabaseManager, Recorded, decode_payload, stored_rows
+from pydantic import ValidationError
+
+from capture import DatabaseManager, InvalidEvent, Recorded, decode_payload, find_event, stored_rows
 from projections import columns
 
 
@@ -73,6 +76,25 @@ def page(manager: DatabaseManager, after: int, to: int, types: Iterable[str], li
     return stored_rows(manager, after=after, upto=to, types=types, limit=limit)
 
 
+def _newest(
+    newest: dict[str, tuple[int, Callable[[str], object]]], event_type: str
+) -> tuple[int, Callable[[str], object]]:
+    """The version that needs no upcaster, and what decodes it; no version of a type that nobody knows."""
+    found = find_event(event_type)
+    newest[event_type] = (
+        (-1, json.loads) if found is None else (found.schema_version, found.__pydantic_validator__.validate_json)
+    )
+    return newest[event_type]
+
+
+def _undecodable(row: Sequence[Any]) -> Undecodable:
+    try:
+        decode_payload(row[2], row[3], row[12])
+    except InvalidEvent as error:
+        return Undecodable(error)
+    raise AssertionError("a payload decodes or does not")  # pragma: no cover
+
+
 def decoded(rows: Iterable[Sequence[Any]]) -> list[Fact]:
     """Decode stored events; one that does not decode carries an `Undecodable`.
 
@@ -81,9 +103,16 @@ def decoded(rows: Iterable[Sequence[Any]]) -> list[Fact]:
     """
     facts = []
     new = tuple.__new__
+    newest: dict[str, tuple[int, Callable[[str], object]]] = {}
     for row in rows:
         try:
-            payload: object = decode_payload(row[2], row[3], row[12])
+            version, validate = newest.get(row[2]) or _newest(newest, row[2])
+            if row[3] == version:
+                payload: object = validate(row[12])
+            else:
+                payload = decode_payload(row[2], row[3], row[12])
+        except ValidationError:
+            payload = _undecodable(row)
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - an upcaster is foreign code: whatever it raises is about this event

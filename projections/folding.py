@@ -128,6 +128,44 @@ class Plan:
                 dead.append(Dead(fact, error))
         return steps, dead
 
+    def fold_directly(self, facts: Iterable[Fact], working: Working) -> tuple[int, Dead | None]:
+        """What `steps` and `apply` do, an event at a time: for rows that need no reading, and no keyed fold.
+
+        Args:
+            facts: The events, in order.
+            working: The rows; they are of no use any more after an event that can't be handled.
+
+        Returns:
+            How many events were handled, and the first that could not be.
+        """
+        changes: list[Change] = []
+        rows = Rows(self._others, changes)
+        handled, find, change = 0, self._methods.get, working.change
+        for fact in facts:
+            methods = find(fact[2])
+            if methods is None:
+                continue
+            payload = fact[12]
+            if payload.__class__ is Undecodable:
+                return handled, Dead(fact, payload.error)
+            try:
+                for method in methods:
+                    method(fact, rows)
+                for one in changes:
+                    change(one)
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a handler is foreign code: whatever it raises is about this event
+                return handled, Dead(fact, error)
+            changes.clear()
+            handled += 1
+        return handled, None
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether it has a keyed fold."""
+        return self._keyed is not None
+
     def apply(self, steps: Sequence[Step], working: Working) -> None:
         """Apply steps to the rows, one after the other; all rows that they need are read in one statement.
 

@@ -62,6 +62,12 @@ class Rebuild:
         if self.known_dead or (facts and facts[0].position <= self.position):
             after, known = self.position, self.known_dead
             mine = [fact for fact in facts if fact.position > after and fact.position not in known]
+        if not (self._passes_dead or self.plan.is_keyed or self.working.needs_reading):
+            handled, self.stopped = self.plan.fold_directly(mine, self.working)
+            if self.stopped is None:
+                self.handled += handled
+                self.position = end
+            return
         steps, dead = self.plan.steps(mine)
         if dead and not self._passes_dead:
             # What lies before the dead event is not folded either: a replay's checkpoint stays where it was committed.

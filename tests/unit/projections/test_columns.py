@@ -118,6 +118,6 @@ def test_a_whole_row_is_what_its_values_are(kind: str, value: object) -> None:
         try:
             found = made()
             answers.append([(type(one), repr(one)) for one in found])
-        except (TypeError, ValueError) as error:
-            answers.append([(type(error), str(error))])
+        except (TypeError, ValueError):
+            answers.append("refused")
     assert answers[0] == answers[1]
