@@ -17,7 +17,7 @@ class Patience:
     def may_ask(self, about: str, now: datetime) -> bool:
         """True when it is time to ask, again or for the first time; it counts as asked then."""
         times, last = self._asked.get(about, (0, now))
-        if times and now < last + pause_after(times - 1):
+        if times and now < last + pause_after(times):
             return False
         self._asked[about] = (times + 1, now)
         return True
