@@ -280,9 +280,7 @@ def stream_outputs(manager: DatabaseManager, *, page: int = _PAGE) -> Iterator[O
     after = ""
     while True:
         query = (
-            sa.select(
-                _outputs.c.output_id, _outputs.c.submitted_at, sa.cast(_outputs.c.folded, sa.Text).label("folded")
-            )
+            sa.select(_outputs.c.output_id, _outputs.c.submitted_at, sa.cast(_outputs.c.folded, sa.Text).label("whole"))
             .where(_outputs.c.output_id > after)
             .order_by(_outputs.c.output_id)
             .limit(page)

@@ -46,6 +46,17 @@ def _with_a_policy(*arguments: str) -> Row:
     return run
 
 
+def _published_unseen(*arguments: str) -> Row:
+    def run(copydesk: Copydesk) -> list[dict[str, Any]]:
+        (copydesk.folder / "chat.toml").write_text('name = "chat"\n[[rule]]\nmode = "posthoc"\n')
+        assert copydesk("review", "policy", "adopt", "chat.toml").code == 0
+        copydesk.import_events(draft("p1", body="One"), draft("p2", body="Two"))
+        assert copydesk("run", "--once").code == 0
+        return _plain(*arguments)(copydesk)
+
+    return run
+
+
 # In an order in which each finds something to do.
 COMMANDS: dict[str, Row] = {
     "events tail": _plain("events", "tail"),
@@ -60,12 +71,16 @@ COMMANDS: dict[str, Row] = {
     "projections replay": _plain("projections", "replay", "agents_memory", "--skip-dead"),
     "projections as-of": _plain("projections", "as-of", "agents_memory", "1"),
     "projections dead-letters list": _plain("projections", "dead-letters", "list"),
-    "projections dead-letters show": _plain("projections", "dead-letters", "show", "agents_memory", "3"),
+    "projections dead-letters show": _plain("projections", "dead-letters", "show", "agents_memory", "5"),
     "review list": _plain("review", "list"),
     "review next": _plain("review", "next"),
     "review show": _plain("review", "show", "o1"),
     "review edit": _verdict("edit", "--body", "Thanks!"),
+    "review diff": _plain("review", "diff", "o1"),
+    "review claim": _plain("review", "claim", "o1"),
+    "review release": _plain("review", "release", "o1"),
     "review approve": _verdict("approve"),
+    "review export --preferences": _plain("review", "export", "--preferences"),
     "review revoke": _plain("review", "revoke", "o1"),
     "review changes": _verdict("changes", "--reason", "tone"),
     "publish once": _plain("publish", "once"),
@@ -77,6 +92,18 @@ COMMANDS: dict[str, Row] = {
     "review policy show": _plain("review", "policy", "show", "o2"),
     "review policy resume": _plain("review", "policy", "resume", "o2"),
     "review reject": _verdict("reject", "--reason", "tone", output="o2"),
+    "review reject --filter": _plain(
+        "review", "reject", "--filter", "channel=many", "--expect-count", "1", "--reason", "tone"
+    ),
+    "review withdraw": _plain("review", "withdraw", "o4", "--note", "late"),
+    "review wait": _plain("review", "wait", "o2"),
+    "review history": _plain("review", "history", "o1"),
+    "review list --counts": _plain("review", "list", "--counts"),
+    "review export": _plain("review", "export"),
+    "review stats": _plain("review", "stats", "--by", "channel"),
+    "review acknowledge": _published_unseen("review", "acknowledge", "p1"),
+    "review flag": _plain("review", "flag", "p2", "--reason", "tone"),
+    "review retract": _plain("review", "retract", "p2", "--note", "wrong"),
 }
 
 
@@ -84,7 +111,7 @@ def _documented() -> dict[str, set[str]]:
     """The keys of each command, as README's table has them."""
     found: dict[str, set[str]] = {}
     for commands, keys in table("README.md", "## For programs"):
-        accepted = set(re.findall(r"`(\w+)`", keys.split("refused:")[0]))
+        accepted = set(re.findall(r"`(\w+)`", keys.split("refused:")[0].split("another count")[0]))
         for command in re.findall(r"`([a-z -]+)`", commands):
             found[command] = accepted | (found["review list"] if keys.startswith("those") else set())
     return found
@@ -92,7 +119,7 @@ def _documented() -> dict[str, set[str]]:
 
 def test_each_command_has_the_keys_of_readme(copydesk: Copydesk) -> None:
     """Every object that a command of README's table writes has the keys that stand there."""
-    copydesk.import_events(draft(), draft("o2"))
+    copydesk.import_events(draft(), draft("o2"), draft("o3", channel="many"), draft("o4", body="Later"))
     append_newer(copydesk.environment["DATABASE_URL"])
     documented = _documented()
     assert documented.keys() == COMMANDS.keys()
