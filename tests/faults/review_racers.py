@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from capture import DatabaseManager, Decision, EventLog
 from capture.vocabulary import OutputRevised, SocialPostDrafted, content_hash
 from review import Accepted, ReviewDesk
-from review.commands import Command, Edit
+from review.commands import Approve, Command, Edit
 from review.decider import Answer, Decider
+from review.ordering import Ordered
 from review.output import Output
 
 PATIENCE = 120.0
@@ -37,7 +38,7 @@ class Told(NamedTuple):
 
 def draft(race: int) -> SocialPostDrafted:
     """The output of a race."""
-    return SocialPostDrafted(output_id=f"race-{race}", channel="x", identity="@acme", body=f"Ahoy {race}.")
+    return SocialPostDrafted(output_id=f"race-{race}", channel=f"x{race}", identity="@acme", body=f"Ahoy {race}.")
 
 
 def approve(desk: ReviewDesk, race: int, place: int) -> Answer:
@@ -63,6 +64,23 @@ def revise(desk: ReviewDesk, race: int, place: int) -> int:
     return position
 
 
+def revoke(desk: ReviewDesk, race: int, place: int) -> Answer:
+    """A reviewer takes the approval back."""
+    return desk.revoke(f"race-{race}", actor=NAMES[place])
+
+
+def stop(desk: ReviewDesk, race: int, place: int) -> int:
+    """An admin stops publication where the output would go."""
+    answer = desk.stop(actor=NAMES[place], reason="an incident", channel=f"x{race}")
+    assert isinstance(answer, Ordered), answer
+    return answer.position
+
+
+def start(desk: ReviewDesk, race: int, place: int) -> Answer:
+    """A worker begins to send what was approved."""
+    return desk.start(f"race-{race}", content_hash(draft(race)), worker=NAMES[place])
+
+
 Act = Callable[[ReviewDesk, int, int], Answer | int]
 
 RACES: dict[str, tuple[Act, ...]] = {
@@ -70,6 +88,11 @@ RACES: dict[str, tuple[Act, ...]] = {
     "approve against approve": (approve, approve, approve),
     "revise against approve": (revise, approve),
     "claim against claim": (claim, claim, claim),
+    "edit against start": (edit, start),
+    "revise against start": (revise, start),
+    "revoke against start": (revoke, start),
+    "stop against start": (stop, start),
+    "start against start": (start, start, start),
 }
 
 
@@ -119,6 +142,10 @@ def run(url: str, kind: str, rounds: int, *, first: int = 0, mutant: bool = Fals
     races = range(first, first + rounds)
     with DatabaseManager(url) as manager:
         EventLog(manager).append([draft(race) for race in races], agent_id="poster")
+        if start in acts:
+            for race in races:
+                command = Approve(output_id=f"race-{race}", content_hash=content_hash(draft(race)), actor="dora")
+                assert isinstance(ReviewDesk(manager).do(command), Accepted)
     context = multiprocessing.get_context("fork")
     gate = context.Barrier(len(acts))
     looked = context.Barrier(len(acts)) if mutant else None
@@ -193,9 +220,37 @@ def _one_wins(code: str) -> Callable[[ReviewDesk, int, list[Told]], str]:
     return check
 
 
+def _sent_or_not(desk: ReviewDesk, race: int, answers: list[Told]) -> str:
+    """Either the sending began with what was approved, and the other came too late; or nothing was started."""
+    other, started = answers
+    output = desk.output(f"race-{race}")
+    assert output is not None
+    if started.code == "OK":
+        assert (output.state, output.body) == ("publishing", f"Ahoy {race}."), output.history
+        late = other.code == "IN_FLIGHT" or other.position > started.position
+        assert late, answers
+        return "the start came first"
+    assert (other.code, started.code in ("STATE", "STALE", "STOPPED")) == ("OK", True), answers
+    assert output.attempts == (), output.attempts
+    return "nothing was started"
+
+
+def _one_starts(desk: ReviewDesk, race: int, answers: list[Told]) -> str:
+    assert sorted(answer.code for answer in answers) == ["IN_FLIGHT", "IN_FLIGHT", "OK"], answers
+    output = desk.output(f"race-{race}")
+    assert output is not None
+    assert len(output.attempts) == 1, output.attempts
+    return "one started"
+
+
 CHECKS: dict[str, Callable[[ReviewDesk, int, list[Told]], str]] = {
     "edit against approve": _changed_and_approved,
     "approve against approve": _one_wins("STATE"),
     "revise against approve": _changed_and_approved,
     "claim against claim": _one_wins("LEASE"),
+    "edit against start": _sent_or_not,
+    "revise against start": _sent_or_not,
+    "revoke against start": _sent_or_not,
+    "stop against start": _sent_or_not,
+    "start against start": _one_starts,
 }
