@@ -48,8 +48,8 @@ def _with_a_policy(*arguments: str) -> Row:
 
 def _published_unseen(*arguments: str) -> Row:
     def run(copydesk: Copydesk) -> list[dict[str, Any]]:
-        (copydesk.folder / "chat.toml").write_text('name = "chat"\n[[rule]]\nmode = "posthoc"\n')
-        assert copydesk("review", "policy", "adopt", "chat.toml").code == 0
+        (copydesk.folder / "policy.toml").write_text('name = "chat"\n[[rule]]\nmode = "posthoc"\n')
+        assert copydesk("review", "policy", "adopt", "policy.toml").code == 0
         copydesk.import_events(draft("p1", body="One"), draft("p2", body="Two"))
         assert copydesk("run", "--once").code == 0
         return _plain(*arguments)(copydesk)
@@ -84,6 +84,7 @@ COMMANDS: dict[str, Row] = {
     "review revoke": _plain("review", "revoke", "o1"),
     "review changes": _verdict("changes", "--reason", "tone"),
     "publish once": _plain("publish", "once"),
+    "publish status": _plain("publish", "status"),
     "publish stop": _plain("publish", "stop", "--reason", "wrong prices"),
     "publish resume": _plain("publish", "resume"),
     "review automate": _plain("review", "automate", "--once"),
