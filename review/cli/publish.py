@@ -38,7 +38,7 @@ def once(screen: Screen, database: Database) -> int | None:
     else:
         tell(screen, summary)
         if summary.held is not None:
-            _say_held(screen, summary.held)
+            say_held(screen, summary.held)
         elif not summary.outputs:
             screen.say("nothing is approved and waits to be sent")
     return exit_code(summary)
@@ -68,7 +68,7 @@ def status(screen: Screen, database: Database) -> int | None:
         Column("body", "BODY", elastic=True),
     )
     if held is not None:
-        _say_held(screen, held)
+        say_held(screen, held)
     _say_stops(screen, desk.orders())
     screen.table(rows, columns, empty="nothing waits to be sent")
     if screen.terminal:
@@ -93,7 +93,7 @@ def run(
         nonlocal held
         summary = worker.run_once()
         if summary.held is not None and summary.held != held:
-            _say_held(screen, summary.held)
+            say_held(screen, summary.held)
         held = summary.held
         tell(screen, summary, skipped=False)
         screen.flush()
@@ -233,7 +233,8 @@ def _stops(orders: Orders) -> list[JsonValue]:
     ]
 
 
-def _say_held(screen: Screen, held: str) -> None:
+def say_held(screen: Screen, held: str) -> None:
+    """Say why publication holds on this machine, and what to do."""
     from review.publication.mark import HINT
 
     screen.say_parts(("publication holds on this machine ", "bold red"), (held, ""))

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from capture import BadSetting
 from capture.cli import Database, ExitCode, Screen, command, current_actor, until_stopped
-from review.cli.publish import as_object, exit_code, tell
+from review.cli.publish import as_object, exit_code, say_held, tell
 
 if TYPE_CHECKING:
     from projections import ProjectionRunner, ReplayProcess
@@ -34,6 +34,7 @@ class Done:
         replayed: Read tables that were made anew, since other code had made them.
         errors: What held a replay up.
         outcomes: What became of each output that was looked at, by its id: the last word.
+        held: Why publication holds on this machine; None when it does not.
     """
 
     adopted: int = 0
@@ -43,6 +44,7 @@ class Done:
     replayed: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    held: str | None = None
 
 
 def adopt_the_file(screen: Screen, desk: ReviewDesk) -> None:
@@ -72,6 +74,7 @@ def round_of(runner: ProjectionRunner, automation: Automation, worker: Publishin
     projected = runner.run_once()
     # The worker first: what it finds lost it also looks up, and tells.
     summary = worker.run_once()
+    done.held = summary.held
     decided = automation.run_once()
     done.adopted += adopted.events
     done.quarantined += adopted.quarantined
@@ -121,6 +124,14 @@ def register(program: typer.Typer) -> None:
         no_replay: Annotated[
             bool, typer.Option("--no-replay", help="Leave read tables that other code made as they are.")
         ] = False,
+        listen: Annotated[
+            str | None,
+            typer.Option(
+                "--listen",
+                metavar="HOST:PORT",
+                help="Answer /healthz and /metrics there; without HOST, to this machine.",
+            ),
+        ] = None,
     ) -> int | None:
         """Adopt journals, keep read tables current, apply the policy, publish what is approved, until Ctrl-C.
 
@@ -131,15 +142,23 @@ def register(program: typer.Typer) -> None:
         from projections import ProjectionRunner, ReplayProcess
         from review import PublishingWorker, ReviewDesk
         from review.automation.automation import Automation
+        from review.cli.listening import Pulse, address, listening
 
+        if listen is not None and once:
+            raise BadSetting("--listen is for a run that goes on: it does not go with --once")
+        if listen is not None:
+            address(listen)
         runner, desk = ProjectionRunner(database.manager), ReviewDesk(database.manager)
         adopt_the_file(screen, desk)
         automation, worker = Automation(desk), PublishingWorker(desk)
         replays = None if no_replay else ReplayProcess(database.url)
         if once:
             return _once(screen, runner, automation, worker, replays)
+        pulse = Pulse()
+        held: str | None = None
 
         def look() -> bool:
+            nonlocal held
             done = Done()
             more = round_of(runner, automation, worker, done)
             if replays is not None:
@@ -148,12 +167,20 @@ def register(program: typer.Typer) -> None:
                 screen.value(_report(runner, done))
             elif more:
                 _say(screen, runner, done, skipped=False)
+            if done.held is not None and done.held != held and not screen.json:
+                say_held(screen, done.held)
+            held = done.held
             screen.flush()
+            pulse.beat()
             return more
 
         screen.note(f"working on {database.manager.url}; Ctrl-C ends it")
         try:
-            return until_stopped(look, every)
+            if listen is None:
+                return until_stopped(look, every)
+            with listening(listen, database.manager, pulse) as url:
+                screen.note(f"{url}/healthz and {url}/metrics")
+                return until_stopped(look, every)
         finally:
             automation.close()
             if replays is not None:
@@ -179,10 +206,14 @@ def _once(
         screen.value(_report(runner, done))
     else:
         _say(screen, runner, done, skipped=True)
+        if done.held is not None:
+            say_held(screen, done.held)
     code = exit_code(_summary(done))
     if code in (ExitCode.UNCERTAIN, ExitCode.FAILURE):
         return code
-    return ExitCode.FAILURE if runner.stopped or done.errors else None
+    if runner.stopped or done.errors:
+        return ExitCode.FAILURE
+    return None if done.held is None else ExitCode.REFUSED
 
 
 def _replayed(replays: ReplayProcess, runner: ProjectionRunner, done: Done) -> bool:
@@ -227,4 +258,4 @@ def _say(screen: Screen, runner: ProjectionRunner, done: Done, *, skipped: bool)
 def _summary(done: Done) -> Summary:
     from review.publication.worker import Summary
 
-    return Summary(tuple(done.outcomes.values()))
+    return Summary(tuple(done.outcomes.values()), done.held)

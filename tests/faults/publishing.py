@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -304,17 +305,14 @@ MUTANTS: Mapping[str, type[PublishingWorker]] = {
 
 def databases(template: Path, folder: Path, each: int) -> Iterator[DatabaseManager]:
     """Fresh SQLite databases for ever, each given out so many times: with its outputs a turn takes longer."""
-    number = 0
     while True:
-        place = folder / f"schedules-{number}"
-        place.mkdir()
+        place = Path(tempfile.mkdtemp(prefix="schedules-", dir=folder))
         shutil.copyfile(template, place / "foundup.db")
         settings = replace(Settings.from_environment(), journal=place / "foundup.journal")
         with DatabaseManager(f"sqlite:///{place}/foundup.db", settings=settings) as manager:
             for _ in range(each):
                 yield manager
         shutil.rmtree(place)
-        number += 1
 
 
 def run(
