@@ -14,7 +14,7 @@ from review.cli import filters
 from review.cli.answer import outcome
 from review.cli.session import at_the_desk, find, waiting_for
 from review.cli.sheet import compared, whole_text
-from review.cli.shown import COLUMNS, DRAWN, STATES, listed, show, whole
+from review.cli.shown import COLUMNS, DRAWN, STATES, listed, missing_media, show, whole
 
 if TYPE_CHECKING:
     from review.output import Output
@@ -227,7 +227,7 @@ def history(screen: Screen, database: Database, output: OutputId) -> int | None:
 
 def _show(screen: Screen, output: Output) -> None:
     if screen.json:
-        screen.value(whole(output))
+        screen.value({**whole(output), "missing_media": list(missing_media(output))})
     else:
         show(screen, output)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from capture import to_text
 from capture.cli import content_lines, marked_lines, mixed_scripts, shorten
 from review.cli.filters import age
-from review.cli.shown import arguments_text
+from review.cli.shown import arguments_text, missing_media
 
 if TYPE_CHECKING:
     from review import Output
@@ -155,6 +155,8 @@ def _labelled(label: str, value: str, width: int, style: str = "") -> list[Row]:
 
 
 def _warnings(output: Output) -> Iterator[str]:
+    for digest in missing_media(output):
+        yield f"MEDIA: the bytes of {digest[:12]} are missing or altered; it is not sent without them"
     for name in _NAMES:
         value = getattr(output.content, name)
         if value is not None and (scripts := mixed_scripts(value)):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from capture import to_text
+from capture import stored_media, to_text
 from capture.cli import Column, Screen, mixed_scripts
 
 if TYPE_CHECKING:
@@ -103,6 +103,11 @@ def whole(output: Output) -> dict[str, JsonValue]:
     return {**first, **{name: content[name] for name in ("media", *_PARTS)}, **rest}
 
 
+def missing_media(output: Output) -> list[str]:
+    """Digests of its media whose bytes are missing or altered: they are hashed again."""
+    return [media.sha256 for media in output.content.media if stored_media(media.sha256) is None]
+
+
 def show(screen: Screen, output: Output) -> None:
     """Show a person everything that an approval would stand for, to its end."""
     screen.say_parts(
@@ -126,6 +131,8 @@ def show(screen: Screen, output: Output) -> None:
     screen.object(facts, {name: name.replace("_", " ").capitalize() for name in facts})
     for media in output.content.media:
         screen.object(media.model_dump(mode="json"), {"media_type": "Media", "sha256": "  digest", "alt": "  alt"})
+    for told in missing_media(output):
+        _warn(screen, f"MEDIA: the bytes of {told[:12]} are missing or altered; it is not sent without them")
     for name in ("identity", "target_url", "target_author", "reply_to", "recipient"):
         value = getattr(output.content, name)
         if value is not None and (scripts := mixed_scripts(value)):
