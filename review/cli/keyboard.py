@@ -32,8 +32,10 @@ def read_key() -> str:
     try:
         key = readkey()
     except (OSError, termios.error):
-        raise Gone from None
-    if not key or key == "\x04":
+        raise _left() from None
+    if not key:
+        raise _left()
+    if key == "\x04":
         raise Gone
     sys.stdout.write("\n")
     return _ARROWS.get(key, key)
@@ -62,13 +64,9 @@ def told_when_gone() -> Iterator[None]:
     """Turn a lost terminal and SIGTERM into `Gone`, so that what is held is given back."""
 
     def gone(number: int, _frame: FrameType | None) -> None:
-        for each in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_IGN)
         if number == signal.SIGHUP:
-            # Nobody reads any more: what is still written goes nowhere, without an error.
-            nothing = os.open(os.devnull, os.O_RDWR)
-            for stream in (1, 2):
-                os.dup2(nothing, stream)
+            raise _left()
+        _ignore_all()
         raise Gone
 
     with _handled(gone, signal.SIGHUP, signal.SIGTERM):
@@ -90,3 +88,18 @@ def _handled(by: Callable[[int, FrameType | None], None] | signal.Handlers, *num
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _left() -> Gone:
+    """The terminal is gone. Its SIGHUP may come after a read has failed, and must not interrupt what is still to do."""
+    _ignore_all()
+    # Nobody reads any more: what is still written goes nowhere, without an error.
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (1, 2):
+        os.dup2(nothing, stream)
+    return Gone()
+
+
+def _ignore_all() -> None:
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
