@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from capture.errors import LogMoved as LogMoved
     from capture.errors import LogRewound as LogRewound
     from capture.errors import MissingDriver as MissingDriver
-    from capture.errors import MissingDriver as MissingDriver
     from capture.errors import NamespaceCollision as NamespaceCollision
     from capture.errors import NotFound as NotFound
     from capture.errors import ReadOnlyViolation as ReadOnlyViolation
@@ -92,7 +91,6 @@ _INNER = {
     "HIDDEN_CLASS": ("invisible", "HIDDEN_CLASS"),
     "JournalUnavailable": ("errors", "JournalUnavailable"),
     "JsonText": ("database.types", "JsonText"),
-    "MissingDriver": ("errors", "MissingDriver"),
     "MissingDriver": ("errors", "MissingDriver"),
     "NotFound": ("errors", "NotFound"),
     "Prepared": ("events.content", "Prepared"),
