@@ -146,6 +146,18 @@ class WouldDeadlock(CopydeskError):
     code = "WOULD_DEADLOCK"
 
 
+class NotACheckpoint(CopydeskError):
+    """A file holds no checkpoint of a log: no three lines of origin, size and root."""
+
+    code = "NOT_A_CHECKPOINT"
+
+
+class OtherLog(CopydeskError):
+    """A checkpoint is of another log than the one at hand."""
+
+    code = "OTHER_LOG"
+
+
 class BadSetting(CopydeskError):
     """An environment variable or an argument has a value that can't be used."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from capture.check.finding import Finding, Severity, error, note, warning
+from capture.check.installation import check_packages
 from capture.cli.actor import Actor
 from capture.cli.actor import current as current_actor
 from capture.cli.command import command, group
@@ -19,16 +21,22 @@ __all__ = [
     "Column",
     "Database",
     "ExitCode",
+    "Finding",
     "Screen",
+    "Severity",
+    "check_packages",
     "command",
     "content_lines",
     "current_actor",
+    "error",
     "group",
     "marked_lines",
     "mixed_scripts",
+    "note",
     "run",
     "shorten",
     "stopping",
     "until_stopped",
     "visible",
+    "warning",
 ]

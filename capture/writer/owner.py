@@ -118,6 +118,20 @@ def _held(folder: Path, name: str) -> Iterator[bool]:
         lock.release()
 
 
+def is_held(folder: Path, name: str) -> bool:
+    """True while the owner of this name is alive; its lock is let go again, and nothing is removed."""
+    path = folder / (name + LOCK)
+    if not path.exists():
+        return False
+    lock = _new_lock(path)
+    try:
+        lock.acquire(timeout=0)
+    except TimeoutError:
+        return True
+    lock.release()
+    return False
+
+
 def orphans(folder: Path) -> Iterator[Orphan]:
     """The orphans of a folder, one at a time, each locked until the next is asked for.
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capture.cli import catalogue, group, quarantine, run, transfer
+from capture.cli import catalogue, check, group, quarantine, run, transfer
 from capture.cli.db import db
 from capture.cli.events import events
 from projections.cli import projections
-from review.cli import afterwards, automate, claims, policy, reports, triage, verdicts
+from review.cli import afterwards, automate, claims, examiners, policy, reports, triage, verdicts
 from review.cli.demo import register as register_demo
 from review.cli.inbox import review
 from review.cli.publish import publish
@@ -42,8 +42,12 @@ def _handled() -> dict[str, list[str]]:
 
 transfer.AFTER_TRUSTED.append(_restore)
 catalogue.HANDLED_BY.append(_handled)
+check.EXAMINERS.extend(examiners.ALL)
 
-ADDED_TO_GROUPS = (afterwards, automate, catalogue, claims, policy, quarantine, reports, transfer, triage, verdicts)
+ADDED_TO_GROUPS = (
+    *(afterwards, automate, catalogue, check, claims),
+    *(policy, quarantine, reports, transfer, triage, verdicts),
+)
 """Files whose commands belong to a group of another file."""
 
 

@@ -63,6 +63,8 @@ COMMANDS: dict[str, Row] = {
     "events show": _plain("events", "show", "1"),
     "events export": _plain("events", "export"),
     "events stats": _plain("events", "stats"),
+    "db check": _plain("db", "check"),
+    "db checkpoint": _plain("db", "checkpoint"),
     "events import": _plain("events", "import", "-", stdin="nonsense\n"),
     "projections status": _plain("projections", "status"),
     "projections run --once": _plain("projections", "run", "--once"),

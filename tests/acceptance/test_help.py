@@ -28,7 +28,7 @@ PROMISED = {
     "review automate",
     *(f"review policy {name}" for name in ("check", "show", "adopt", "resume")),
     *(f"publish {name}" for name in ("once", "run", "status", "stop", "resume")),
-    *(f"db {name}" for name in ("init", "upgrade", "status")),
+    *(f"db {name}" for name in ("init", "upgrade", "status", "check", "checkpoint")),
 }
 
 
