@@ -30,4 +30,7 @@ def test_an_export_moves_the_whole_desk(copydesk: Copydesk, alone: Copydesk) -> 
             rows = original.execute_query(query)
             assert [list(map(str, row)) for row in moved.execute_query(query)] == [list(map(str, row)) for row in rows]
             assert rows
+    # A log that sent before, on a machine that did not: it publishes when an admin says so, and sends nothing twice.
+    assert alone("publish", "once", "--json").object["published"] == 0
+    assert alone("publish", "resume", "--after-restore", "--reason", "the first machine is gone").code == 0
     assert [output["output_id"] for output in alone("publish", "once", "--json").object["outputs"]] == ["approved"]

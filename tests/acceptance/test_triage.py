@@ -45,7 +45,9 @@ class Person:
             sys.executable,
             ["-m", "review.cli.app", "review", "triage", *options],
             cwd=str(copydesk.folder),
-            env={**copydesk.environment, "TERM": "xterm-256color", **environment},
+            # Said here too: pexpect sets the size of the terminal when the program may be at work already.
+            env={**copydesk.environment, "TERM": "xterm-256color", "COLUMNS": str(WIDTH), "LINES": str(HEIGHT)}
+            | environment,
             dimensions=(HEIGHT, WIDTH),
             encoding="utf-8",
             timeout=60,
