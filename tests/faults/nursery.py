@@ -20,7 +20,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -42,12 +42,16 @@ def raising(url: str, folder: Path, *arguments: object) -> Iterator[Iterator[dic
         subprocess.run(compiler, check=True)
         environment = {**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": str(ROOT)}
         command = [sys.executable, __file__, url, str(folder), *map(str, arguments)]
-        with subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True) as nursery:
+        with subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as nursery:
             assert nursery.stdout is not None
             try:
                 yield map(json.loads, nursery.stdout)
             finally:
-                nursery.terminate()
+                # With all that it raised: whoever has seen enough leaves in the middle of a round.
+                with suppress(ProcessLookupError):
+                    os.killpg(nursery.pid, signal.SIGKILL)
 
 
 def agent(url: str, journal: Path, acknowledgements: Path, *, threads: int, rng: random.Random) -> None:
