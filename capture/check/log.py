@@ -128,6 +128,7 @@ class _Reading:
         self._roots: list[tuple[int, bytes]] = []
         self._last = 0
         self._time_text: object = None
+        self._before: datetime | None = None
 
     def take(self, row: Row) -> None:
         """Look at one event, and add it to the tree."""
@@ -159,8 +160,9 @@ class _Reading:
         except (ValueError, TypeError):
             self.faults.add(_READABLE, position, f": no time is {str(value)[:40]!a}")
             return
-        if self.latest is not None and at < self.latest:
+        if self._before is not None and at < self._before:
             self.faults.add(_TIMES, position)
+        self._before = at
         self.latest = at if self.latest is None else max(at, self.latest)
 
     def contradicted(self) -> Iterator[Finding]:

@@ -19,6 +19,8 @@ _TRIGGERS_HINT = (
     "(capture/database/migrations/versions), and run `copydesk db check --against` a checkpoint from before"
 )
 _PREFIXES = ("agents_", "modules_", "foundups_")
+_SHADOW = "_shadow"
+"""What is built beside a table has this behind its name, which the grammar keeps from any other."""
 _NAME = re.compile(r"CREATE (?:CONSTRAINT )?TRIGGER (\w+)")
 _OWN = frozenset({*metadata.tables, "agents_schema_version"})
 
@@ -106,7 +108,7 @@ def check_tables(manager: DatabaseManager) -> Iterator[Finding]:
                 f"the table {name}",
                 "move it to another database, or make it through ModuleDB",
             )
-        elif name not in _OWN and name not in owned:
+        elif name not in _OWN and name.partition(_SHADOW)[0] not in owned:
             yield warning(
                 "tables",
                 "every table has an owner in agents_table_owners",

@@ -80,6 +80,9 @@ def test_tables_and_owners_are_compared(manager: DatabaseManager, database_url: 
         run("CREATE TABLE notes (id INTEGER)")
         assert "notes" in only(list(check_tables(manager))).found
         run("DROP TABLE notes")
+        run("CREATE TABLE agents_memory_shadow (id INTEGER)")
+        assert list(check_tables(manager)) == [], "a replay under way"
+        run("DROP TABLE agents_memory_shadow")
         run("CREATE TABLE modules_chat_notes (id INTEGER)")
         assert "modules_chat_notes" in only(list(check_tables(manager)), Severity.WARNING).found
         run("DROP TABLE modules_chat_notes")

@@ -91,6 +91,20 @@ def test_the_position_of_a_change_is_named(manager: DatabaseManager, database_ur
     }
 
 
+def test_an_event_before_the_first_is_found(manager: DatabaseManager, database_url: str) -> None:
+    """An event that was put at position 0 or below, where no reader looks, is named."""
+    filled_log(manager)
+    older = check_log(manager).tree_head
+    with tampering(database_url) as by:
+        by.run("UPDATE agents_events SET position = -5 WHERE position = 24")
+        by.run("UPDATE agents_head SET position = 23")
+    assert {finding.expected: finding.positions for finding in errors(manager)} == {
+        "the positions are 1, 2, 3 … without a gap": (-5,),
+        "times of recording never fall as positions rise": (1,),
+    }
+    assert "against" in {finding.check for finding in errors(manager, older)}
+
+
 def test_two_checkpoints_narrow_a_change_down(manager: DatabaseManager, database_url: str) -> None:
     """With two checkpoints the change lies behind the last that still holds."""
     filled_log(manager, 10)
