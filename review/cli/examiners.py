@@ -1,14 +1,33 @@
-"""What `copydesk db check` looks at beyond capture: the read tables, the desk's tables, the policy, the packages."""
+"""What `copydesk db check` looks at beyond capture: the read tables, the desk's tables, the policy, the packages.
+
+The parts are imported when they are asked for: every command imports this file.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from capture import DatabaseManager
 from capture.cli import Finding, check_packages, error, warning
-from review.examination import check_desk, check_policy
+
+if TYPE_CHECKING:
+    from capture import DatabaseManager
 
 PACKAGES = ("capture", "projections", "review")
+
+
+def examine_desk(manager: DatabaseManager) -> Iterator[Finding]:
+    """Approvals and publications against the log."""
+    from review.examination import check_desk
+
+    return check_desk(manager)
+
+
+def examine_policy(manager: DatabaseManager) -> Iterator[Finding]:
+    """The policy in force and the file."""
+    from review.examination import check_policy
+
+    return check_policy(manager)
 
 
 def examine_packages(manager: DatabaseManager) -> Iterator[Finding]:  # noqa: ARG001 - an examiner takes the database
@@ -39,9 +58,9 @@ def examine_projections(manager: DatabaseManager) -> Iterator[Finding]:
 
 
 ALL = (
-    ("approvals", check_desk),
+    ("approvals", examine_desk),
     ("projections", examine_projections),
-    ("policy", check_policy),
+    ("policy", examine_policy),
     ("code", examine_packages),
 )
 """By the name of what they look at."""
